@@ -1,0 +1,84 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+FOUNDRY := forge anvil cast
+# Tools of the project come before those of the machine.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PYTHONDONTWRITEBYTECODE := 1
+
+QUESTION ?= Can shrimp actually fry rice fr?
+TGI_URL ?=
+
+##@ Use
+
+demo: setup ## A contract asks a model a question and reads the answer (QUESTION="…", TGI_URL=http://host:port)
+	@$(PY) -m scripts.demo --question "$(QUESTION)" $(if $(TGI_URL),--tgi-url "$(TGI_URL)")
+
+up: setup ## The same stack, left running in the foreground
+	@$(PY) -m scripts.demo --up $(if $(TGI_URL),--tgi-url "$(TGI_URL)")
+
+##@ Check
+
+test: test-contracts test-python ## Everything that needs no other process: forge tests and pytest
+
+test-contracts: setup
+	forge test
+
+test-python: setup
+	pytest -m "not e2e"
+
+e2e: setup ## Real Anvil, service and node against each other
+	pytest -m e2e test/e2e
+
+lint: setup ## Formatting, types, direction of imports, Solidity linter
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports
+	forge fmt --check
+	node_modules/.bin/solhint --max-warnings 0 'contracts/**/*.sol'
+
+fmt: setup ## Rewrites sources in the project's format
+	ruff format .
+	ruff check --fix .
+	forge fmt
+
+##@ Set-up
+
+setup: $(VENV)/.ready node_modules/.ready contracts ## Everything the other targets need; safe to repeat
+
+$(VENV)/.ready: requirements/dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"Python 3.11 or newer is needed, $(PYTHON) is {v.major}.{v.minor}: set PYTHON=/path/to/python3.11")'
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@echo "installing Python packages into $(VENV) ..."
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+node_modules/.ready: package.json package-lock.json $(VENV)/.ready
+	@node -e 'process.versions.node.split(".")[0] >= 20 || (console.error(`Node 20 or newer is needed, this is $${process.versions.node}`), process.exit(1))'
+	@echo "installing npm packages ..."
+	@npm ci --silent
+	@for tool in $(FOUNDRY); do ln -sf $(CURDIR)/node_modules/@foundry-rs/$$tool-*/bin/$$tool $(VENV)/bin/; done
+	@touch $@
+
+contracts: node_modules/.ready
+	@forge build --quiet
+
+lock: ## Pins the newest versions that pyproject.toml admits
+	@$(PYTHON) -m venv .build/lock && .build/lock/bin/pip install --quiet uv
+	.build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --extra dev pyproject.toml --output-file requirements/dev.lock
+
+clean: ## Removes what can be built again
+	rm -rf $(VENV) node_modules out cache .build .run .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+help: ## This list
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo up test test-contracts test-python e2e lint fmt setup contracts lock clean help

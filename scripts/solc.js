@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+// Lets forge use the WebAssembly compiler from npm as if it were a native solc.
+// forge calls an executable in two ways: `--version`, and `--standard-json` with the
+// compiler input on stdin. `solcjs` refuses `--allow-paths`, which forge always adds.
+"use strict";
+const { readFileSync, writeSync } = require("node:fs");
+const solc = require("solc");
+
+function writeAll(text) {
+  const bytes = Buffer.from(text);
+  for (let sent = 0; sent < bytes.length; ) {
+    try {
+      sent += writeSync(1, bytes, sent);
+    } catch (error) {
+      if (error.code !== "EAGAIN") throw error; // a full pipe: the reader is still busy
+    }
+  }
+}
+
+if (process.argv.includes("--version")) {
+  writeAll(`solc, the solidity compiler commandline interface\nVersion: ${solc.version()}\n`);
+} else if (process.argv.includes("--standard-json")) {
+  writeAll(solc.compile(readFileSync(0, "utf8")));
+} else {
+  process.stderr.write("scripts/solc.js: only --version and --standard-json are supported\n");
+  process.exit(2);
+}
