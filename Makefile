@@ -74,6 +74,8 @@ lock: ## Pins the newest versions that pyproject.toml admits
 	@$(PYTHON) -m venv .build/lock && .build/lock/bin/pip install --quiet uv
 	.build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --extra dev pyproject.toml --output-file requirements/dev.lock
+	npm update --package-lock-only
+	node scripts/complete_lock.js
 
 clean: ## Removes what can be built again
 	rm -rf $(VENV) node_modules out cache .build .run .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
