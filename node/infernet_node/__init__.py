@@ -1,0 +1,1 @@
+"""The Infernet node: between a chain or a REST client and the containers that compute."""
