@@ -1,0 +1,40 @@
+"""``config.json``: what it may hold, how it is read, and what is said when it is wrong."""
+
+from infernet_node.config.errors import ConfigError, Problem
+from infernet_node.config.loading import LoadedConfig, load_config, parse_config
+from infernet_node.config.models import (
+    ChainConfig,
+    Config,
+    ContainerConfig,
+    ContainerTimeouts,
+    DockerConfig,
+    JobsConfig,
+    LogConfig,
+    RateLimitConfig,
+    RedisConfig,
+    ServerConfig,
+    SnapshotSyncConfig,
+    StoreConfig,
+    WalletConfig,
+)
+
+__all__ = [
+    "ChainConfig",
+    "Config",
+    "ConfigError",
+    "ContainerConfig",
+    "ContainerTimeouts",
+    "DockerConfig",
+    "JobsConfig",
+    "LoadedConfig",
+    "LogConfig",
+    "Problem",
+    "RateLimitConfig",
+    "RedisConfig",
+    "ServerConfig",
+    "SnapshotSyncConfig",
+    "StoreConfig",
+    "WalletConfig",
+    "load_config",
+    "parse_config",
+]

@@ -1,0 +1,155 @@
+"""From a file and the environment to a :class:`Config`."""
+
+import copy
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from infernet_node.config.errors import ConfigError, Problem, problems_of
+from infernet_node.config.models import Config
+from infernet_node.config.reading import ConfigSyntaxError, read_document, syntax_problem
+
+PATH_VARIABLE = "INFERNET_CONFIG_PATH"
+DEFAULT_PATH = "config.json"
+
+_FROM_ENVIRONMENT = {
+    "INFERNET_PRIVATE_KEY": ("chain", "wallet", "private_key"),
+    "INFERNET_RPC_URL": ("chain", "rpc_url"),
+    "INFERNET_STORE_URL": ("store", "url"),
+    "INFERNET_STATUS_TOKEN": ("server", "status_token"),
+}
+"""Variables that win over the file. With ``_FILE`` appended they name a file with the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedConfig:
+    config: Config
+    warnings: tuple[str, ...]
+    """What the operator should know: unknown keys, old spellings. Free of secrets."""
+
+
+def load_config(path: str | Path | None, environ: Mapping[str, str]) -> LoadedConfig:
+    """Reads the configuration file.
+
+    Args:
+        path: the file; ``None`` takes ``INFERNET_CONFIG_PATH``, else ``config.json`` in the
+            working directory.
+
+    Raises:
+        ConfigError: if the file cannot be read or its content cannot be used.
+    """
+    file = Path(path or environ.get(PATH_VARIABLE) or DEFAULT_PATH)
+    source = str(file)
+    try:
+        document = read_document(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        hint = f"the file does not exist; name another with --config or {PATH_VARIABLE}"
+        raise ConfigError([Problem("", hint)], source) from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError([Problem("", f"the file cannot be read: {reason}")], source) from None
+    except ConfigSyntaxError as error:
+        raise ConfigError([syntax_problem(error)], source) from None
+    return parse_config(document, environ, source)
+
+
+def parse_config(
+    document: Mapping[str, Any], environ: Mapping[str, str], source: str = "configuration"
+) -> LoadedConfig:
+    """Checks a parsed document.
+
+    Raises:
+        ConfigError: naming everything that is wrong.
+    """
+    warnings: list[str] = []
+    problems: list[Problem] = []
+    current = copy.deepcopy(dict(document))
+    _modernise(current, warnings)
+    _apply_environment(current, environ, problems)
+    warnings += _unknown_keys(current, Config, "")
+    try:
+        config = Config.model_validate(current)
+    except ValidationError as error:
+        problems += problems_of(error)
+    if problems:
+        raise ConfigError(problems, source)
+    if config.forward_stats:
+        warnings.append("forward_stats: this node sends no telemetry; the key has no effect")
+    return LoadedConfig(config, tuple(warnings))
+
+
+def _modernise(document: dict[str, Any], warnings: list[str]) -> None:
+    """Rewrites the spellings of older releases in place."""
+    if "log_path" in document:
+        path = document.pop("log_path")
+        document.setdefault("log", {"path": path})
+    chain = document.get("chain", {})
+    if not isinstance(chain, dict):
+        return
+    if "snapshot_sync" in document:
+        chain.setdefault("snapshot_sync", document.pop("snapshot_sync"))
+        document["chain"] = chain
+        warnings.append("snapshot_sync: belongs under chain now; it was read from the top level")
+    if "rpc_ws" in chain:
+        url = chain.pop("rpc_ws")
+        chain.setdefault("rpc_url", url)
+        warnings.append("chain.rpc_ws: is called chain.rpc_url now; it was read as that")
+    if "coordinator_address" in chain:
+        del chain["coordinator_address"]
+        warnings.append("chain.coordinator_address: is ignored; the registry supplies it")
+
+
+def _apply_environment(
+    document: dict[str, Any], environ: Mapping[str, str], problems: list[Problem]
+) -> None:
+    for variable, path in _FROM_ENVIRONMENT.items():
+        value = environ.get(variable)
+        file = environ.get(f"{variable}_FILE")
+        if not value and file:
+            try:
+                value = Path(file).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError):
+                problems.append(Problem(f"{variable}_FILE", "the file it names cannot be read"))
+        if value:
+            _set(document, path, value)
+
+
+def _set(document: dict[str, Any], path: tuple[str, ...], value: str) -> None:
+    *parents, key = path
+    for parent in parents:
+        if document.get(parent) is None:
+            document[parent] = {}
+        document = document[parent]
+        if not isinstance(document, dict):
+            return  # The type of that section is wrong, which validation reports.
+    document[key] = value
+
+
+def _unknown_keys(value: Any, model: type[BaseModel], prefix: str) -> list[str]:
+    if not isinstance(value, dict):
+        return []
+    warnings: list[str] = []
+    for key, below in value.items():
+        field = model.model_fields.get(key)
+        if field is None:
+            close = difflib.get_close_matches(str(key), model.model_fields, n=1)
+            hint = f'; did you mean "{close[0]}"?' if close else ""
+            warnings.append(f"{prefix}{key}: is not a known key and is ignored{hint}")
+        elif section := _section(field.annotation):
+            items = below if isinstance(below, list) else [below]
+            for index, item in enumerate(items):
+                at = f"{prefix}{key}[{index}]." if isinstance(below, list) else f"{prefix}{key}."
+                warnings += _unknown_keys(item, section, at)
+    return warnings
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    """Returns the model within ``M``, ``M | None`` or ``tuple[M, ...]``."""
+    for candidate in (annotation, *get_args(annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None
