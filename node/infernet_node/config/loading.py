@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from infernet_node.config.errors import ConfigError, Problem, problems_of
 from infernet_node.config.models import Config
-from infernet_node.config.reading import ConfigSyntaxError, read_document, syntax_problem
+from infernet_protocol import lenient_json
 
 PATH_VARIABLE = "INFERNET_CONFIG_PATH"
 DEFAULT_PATH = "config.json"
@@ -43,18 +43,30 @@ def load_config(path: str | Path | None, environ: Mapping[str, str]) -> LoadedCo
         ConfigError: if the file cannot be read or its content cannot be used.
     """
     file = Path(path or environ.get(PATH_VARIABLE) or DEFAULT_PATH)
-    source = str(file)
     try:
-        document = read_document(file.read_text(encoding="utf-8"))
+        document = _read(file)
+    except ValueError as error:
+        raise ConfigError([Problem("", str(error))], str(file)) from None
+    return parse_config(document, environ, str(file))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        document = lenient_json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        hint = f"the file does not exist; name another with --config or {PATH_VARIABLE}"
-        raise ConfigError([Problem("", hint)], source) from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError([Problem("", f"the file cannot be read: {reason}")], source) from None
-    except ConfigSyntaxError as error:
-        raise ConfigError([syntax_problem(error)], source) from None
-    return parse_config(document, environ, source)
+        hint = f"name another one with --config or {PATH_VARIABLE}"
+        raise ValueError(f"the file does not exist; {hint}") from None
+    except OSError as error:
+        raise ValueError(f"the file cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError("the file is not UTF-8 text; save it as UTF-8") from None
+    except lenient_json.LenientJsonError as error:
+        raise ValueError(f"the file is not JSON: {error}") from None
+    except RecursionError:
+        raise ValueError("the file is nested too deeply") from None
+    if not isinstance(document, dict):
+        raise ValueError("the file must hold a JSON object {...}")  # noqa: TRY004
+    return document
 
 
 def parse_config(

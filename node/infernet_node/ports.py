@@ -1,0 +1,51 @@
+"""What the off-chain half of the node needs from the chain half, and no more."""
+
+from typing import Any, Protocol
+
+from infernet_protocol.delegation import Signature
+from infernet_protocol.subscription import Subscription
+
+
+class RejectionError(Exception):
+    """A request is refused for a reason the caller can act on; REST answers 405.
+
+    Args:
+        error: the reason, a stable text.
+        params: JSON values that say what it is about.
+    """
+
+    def __init__(self, error: str, params: dict[str, Any]) -> None:
+        super().__init__(error)
+        self.error = error
+        self.params = params
+
+
+class ChainPort(Protocol):
+    """The chain half as the REST interface and the composition root see it."""
+
+    @property
+    def address(self) -> str:
+        """Account that sends transactions, in EIP-55 form."""
+
+    @property
+    def pending(self) -> int:
+        """On-chain jobs in their containers now."""
+
+    @property
+    def status(self) -> str:
+        """``"ready"``, or what keeps the chain work from going on, in a few words."""
+
+    async def run(self) -> None:
+        """Works until cancelled. Trouble with an endpoint delays it and never ends it."""
+
+    async def close(self) -> None:
+        """Frees connections; called after :meth:`run` was cancelled."""
+
+    async def accept_delegated(
+        self, subscription: Subscription, signature: Signature, data: dict[str, Any]
+    ) -> None:
+        """Takes on a delegated subscription; once it returns the request is stored.
+
+        Raises:
+            RejectionError: if signature, signer, nonce or means of payment do not hold.
+        """
