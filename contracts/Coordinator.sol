@@ -1,0 +1,503 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.13;
+
+import {ReentrancyGuard} from "solady/utils/ReentrancyGuard.sol";
+import {Inbox} from "./Inbox.sol";
+import {Registry} from "./Registry.sol";
+import {BaseConsumer} from "./consumer/Base.sol";
+import {Fee} from "./payments/Fee.sol";
+import {IVerifier} from "./payments/IVerifier.sol";
+import {Wallet} from "./payments/Wallet.sol";
+import {WalletFactory} from "./payments/WalletFactory.sol";
+
+/// @notice Terms of a subscription
+/// @dev Order and names of the fields are part of the ABI and of the EIP-712 type
+/// @param owner creator and recipient of answers; zero means that no such subscription exists
+/// @param activeAt first second at which answers are accepted, UNIX seconds; 4294967295 means cancelled
+/// @param period seconds per interval; 0 = one interval without end
+/// @param frequency number of intervals
+/// @param redundancy number of distinct nodes that may answer each interval
+/// @param containerId hash of the container list, `keccak256(abi.encode(string))`
+/// @param lazy true: answers are kept in the inbox; false: they are pushed in the callback
+/// @param verifier judge of proofs, or zero; ignored when unpaid
+/// @param paymentAmount raw units per answer; 0 = unpaid
+/// @param paymentToken ERC20 address, or zero for the native coin
+/// @param wallet paying wallet; ignored when unpaid
+struct Subscription {
+    address owner;
+    uint32 activeAt;
+    uint32 period;
+    uint32 frequency;
+    uint16 redundancy;
+    bytes32 containerId;
+    bool lazy;
+    address payable verifier;
+    uint256 paymentAmount;
+    address paymentToken;
+    address payable wallet;
+}
+
+/// @notice A proof that awaits its verdict
+/// @param expiry from this second on the node is paid without a verdict, UNIX seconds; 0 means no such request
+/// @param nodeWallet wallet that holds the node's collateral
+/// @param consumerEscrowed raw units locked in the consumer's wallet for the node
+struct ProofRequest {
+    uint32 expiry;
+    Wallet nodeWallet;
+    uint256 consumerEscrowed;
+}
+
+/// @title Coordinator
+/// @notice Holds subscriptions, takes answers from nodes, routes them to consumers and settles payments and proofs
+/// @dev Anyone may subscribe and anyone may answer. Nothing is reserved for a paid subscription before an answer
+///      arrives, and the answer is public as soon as it is sent. All times are truncated to 32 bits
+contract Coordinator is ReentrancyGuard {
+    /// @dev The fields of `Subscription`, ordered so that they take six slots, of which an unpaid delivery into
+    ///      a callback reads three
+    struct StoredSubscription {
+        address owner;
+        uint32 activeAt;
+        uint32 period;
+        uint32 frequency;
+        address payable verifier;
+        uint16 redundancy;
+        bool lazy;
+        bytes32 containerId;
+        uint256 paymentAmount;
+        address paymentToken;
+        address payable wallet;
+    }
+
+    /// @dev What the settlement of one delivery needs to know
+    struct DeliveryPayment {
+        address owner;
+        address token;
+        uint256 amount;
+        Wallet consumerWallet;
+        Wallet nodeWallet;
+        IVerifier verifier;
+        uint16 protocolFee;
+        address feeRecipient;
+    }
+
+    /// @dev `activeAt` of a cancelled subscription
+    uint32 private constant CANCELLED = type(uint32).max;
+
+    /// @dev Seconds a verifier has for its verdict
+    uint32 private constant VERIFICATION_WINDOW = 1 weeks;
+
+    /// @dev Fee rate that means 100 %
+    uint256 private constant FEE_SCALE = 10_000;
+
+    /// @dev Private like the next two: consumers that are coordinators too inherit an `INBOX` from `BaseConsumer`
+    Fee private immutable FEE;
+
+    Inbox private immutable INBOX;
+
+    WalletFactory private immutable WALLET_FACTORY;
+
+    /// @notice Id of the next subscription; the first is 1
+    uint32 public id = 1;
+
+    /// @notice Whether a node answered: `keccak256(abi.encode(subscriptionId, interval, node))` => answered
+    mapping(bytes32 => bool) public nodeResponded;
+
+    /// @notice Answers delivered: `keccak256(abi.encode(subscriptionId, interval))` => count
+    mapping(bytes32 => uint16) public redundancyCount;
+
+    /// @notice Open proof requests: `keccak256(abi.encode(subscriptionId, interval, node))` => request
+    mapping(bytes32 => ProofRequest) public proofRequests;
+
+    /// @dev Subscriptions by id
+    mapping(uint32 => StoredSubscription) internal subscriptions;
+
+    /// @notice The node's or the consumer's wallet was not created by the wallet factory
+    error InvalidWallet();
+
+    /// @notice The interval is not the present one
+    error IntervalMismatch();
+
+    /// @notice All answers of the interval have been delivered
+    error IntervalCompleted();
+
+    /// @notice The verification window is open and the caller is not the verifier
+    error UnauthorizedVerifier();
+
+    /// @notice The node answered this interval before
+    error NodeRespondedAlready();
+
+    /// @notice No subscription has this id
+    error SubscriptionNotFound();
+
+    /// @notice No proof awaits a verdict under this id, interval and node
+    error ProofRequestNotFound();
+
+    /// @notice The caller does not own the subscription
+    error NotSubscriptionOwner();
+
+    /// @notice All intervals of the subscription are over
+    error SubscriptionCompleted();
+
+    /// @notice The subscription is cancelled or not active yet
+    error SubscriptionNotActive();
+
+    /// @notice The verifier does not take the payment token
+    error UnsupportedVerifierToken();
+
+    /// @notice Twice the protocol's fee rate exceeds the whole payment
+    error ProtocolFeeTooHigh();
+
+    /// @notice A subscription was created
+    /// @param id its id
+    event SubscriptionCreated(uint32 indexed id);
+
+    /// @notice A subscription was cancelled
+    /// @param id its id
+    event SubscriptionCancelled(uint32 indexed id);
+
+    /// @notice A node's answer was delivered
+    /// @param id subscription that was answered
+    /// @param node address that delivered
+    event SubscriptionFulfilled(uint32 indexed id, address indexed node);
+
+    /// @notice A proof request was settled
+    /// @param id subscription
+    /// @param interval interval
+    /// @param node address that delivered
+    /// @param active whether the verification window was still open
+    /// @param verifier who settled it; anyone once the window is over
+    /// @param valid verdict as given; without effect once the window is over
+    event ProofVerified(
+        uint32 indexed id,
+        uint32 indexed interval,
+        address indexed node,
+        bool active,
+        address verifier,
+        bool valid
+    );
+
+    /// @param registry address book that names the fee registry, the inbox and the wallet factory
+    constructor(Registry registry) {
+        FEE = Fee(registry.FEE());
+        INBOX = Inbox(registry.INBOX());
+        WALLET_FACTORY = WalletFactory(registry.WALLET_FACTORY());
+    }
+
+    /// @notice Reads a subscription
+    /// @param subscriptionId id
+    /// @return subscription its terms; all-zero when there is none
+    function getSubscription(uint32 subscriptionId) external view returns (Subscription memory subscription) {
+        StoredSubscription storage stored = subscriptions[subscriptionId];
+        subscription.owner = stored.owner;
+        subscription.activeAt = stored.activeAt;
+        subscription.period = stored.period;
+        subscription.frequency = stored.frequency;
+        subscription.redundancy = stored.redundancy;
+        subscription.containerId = stored.containerId;
+        subscription.lazy = stored.lazy;
+        subscription.verifier = stored.verifier;
+        subscription.paymentAmount = stored.paymentAmount;
+        subscription.paymentToken = stored.paymentToken;
+        subscription.wallet = stored.wallet;
+    }
+
+    /// @notice Subscribes the caller to a container
+    /// @dev No argument is checked and nothing is reserved; what is wrong shows at the delivery. The first
+    ///      interval starts one period after now
+    /// @param containerId comma-separated container names, first to last
+    /// @param frequency number of intervals
+    /// @param period seconds per interval; 0 = one interval, at once and without end
+    /// @param redundancy number of nodes that may answer each interval
+    /// @param lazy true: answers are kept in the inbox; false: they are pushed in the callback
+    /// @param paymentToken ERC20 address, or zero for the native coin
+    /// @param paymentAmount raw units paid per answer; 0 = unpaid
+    /// @param wallet paying wallet, which must allow the caller to spend
+    /// @param verifier judge of proofs, or zero
+    /// @return subscriptionId id of the subscription
+    function createSubscription(
+        string memory containerId,
+        uint32 frequency,
+        uint32 period,
+        uint16 redundancy,
+        bool lazy,
+        address paymentToken,
+        uint256 paymentAmount,
+        address wallet,
+        address verifier
+    ) external returns (uint32 subscriptionId) {
+        Subscription memory subscription;
+        subscription.owner = msg.sender;
+        subscription.activeAt = uint32(block.timestamp) + period;
+        subscription.period = period;
+        subscription.frequency = frequency;
+        subscription.redundancy = redundancy;
+        subscription.containerId = keccak256(abi.encode(containerId));
+        subscription.lazy = lazy;
+        subscription.verifier = payable(verifier);
+        subscription.paymentAmount = paymentAmount;
+        subscription.paymentToken = paymentToken;
+        subscription.wallet = payable(wallet);
+        subscriptionId = _storeSubscription(subscription);
+        emit SubscriptionCreated(subscriptionId);
+    }
+
+    /// @notice Cancels a subscription of the caller; its terms stay readable and open proofs can still be settled
+    /// @param subscriptionId id; it may be cancelled, completed or both already
+    function cancelSubscription(uint32 subscriptionId) external {
+        StoredSubscription storage subscription = subscriptions[subscriptionId];
+        if (subscription.owner != msg.sender) revert NotSubscriptionOwner();
+
+        subscription.activeAt = CANCELLED;
+        emit SubscriptionCancelled(subscriptionId);
+    }
+
+    /// @notice Delivers an answer; the caller is the node
+    /// @dev A revert of the consumer undoes the whole delivery with its own revert data
+    /// @param subscriptionId subscription to answer
+    /// @param deliveryInterval interval to answer, which must be the present one
+    /// @param input container input
+    /// @param output container output
+    /// @param proof proof of the output
+    /// @param nodeWallet wallet that is paid and holds the collateral; ignored when unpaid
+    function deliverCompute(
+        uint32 subscriptionId,
+        uint32 deliveryInterval,
+        bytes calldata input,
+        bytes calldata output,
+        bytes calldata proof,
+        address nodeWallet
+    ) public {
+        _deliverResponse(subscriptionId, deliveryInterval, input, output, proof, nodeWallet);
+    }
+
+    /// @notice Settles a proof: by the verifier while the window is open, afterwards by anyone for the node
+    /// @dev Not behind the lock of `deliverCompute`, since an atomic verifier answers while it is held. The
+    ///      request is gone before the first external call, so that a nested repeat finds none
+    /// @param subscriptionId subscription that was answered
+    /// @param interval interval that was answered
+    /// @param node address that delivered
+    /// @param valid true pays the node, false pays its collateral to the consumer; ignored once the window is over
+    function finalizeProofVerification(uint32 subscriptionId, uint32 interval, address node, bool valid)
+        external
+    {
+        bytes32 key = _responseKey(subscriptionId, interval, node);
+        ProofRequest memory request = proofRequests[key];
+        delete proofRequests[key];
+        if (request.expiry == 0) revert ProofRequestNotFound();
+
+        bool active = uint32(block.timestamp) < request.expiry;
+        if (active && msg.sender != subscriptions[subscriptionId].verifier) revert UnauthorizedVerifier();
+
+        _settleEscrow(subscriptions[subscriptionId], request, node, active && !valid);
+        emit ProofVerified(subscriptionId, interval, node, active, msg.sender, valid);
+    }
+
+    /// @notice Interval of a subscription at this moment, from 1; meaningless before `activeAt`
+    /// @param activeAt first second of interval 1, UNIX seconds
+    /// @param period seconds per interval; 0 = always interval 1
+    /// @return interval floor((now - activeAt) / period) + 1, wrapping
+    function getSubscriptionInterval(uint32 activeAt, uint32 period) public view returns (uint32 interval) {
+        if (period == 0) return 1;
+        unchecked {
+            return (uint32(block.timestamp) - activeAt) / period + 1;
+        }
+    }
+
+    /// @dev Assigns the next id and stores the terms as given. The slots of a new id are zero, so that zeros need
+    ///      no write
+    function _storeSubscription(Subscription memory subscription) internal returns (uint32 subscriptionId) {
+        unchecked {
+            subscriptionId = id++;
+        }
+        StoredSubscription storage stored = subscriptions[subscriptionId];
+        stored.owner = subscription.owner;
+        stored.activeAt = subscription.activeAt;
+        stored.period = subscription.period;
+        stored.frequency = subscription.frequency;
+        stored.verifier = subscription.verifier;
+        stored.redundancy = subscription.redundancy;
+        stored.lazy = subscription.lazy;
+        stored.containerId = subscription.containerId;
+        if (subscription.paymentAmount != 0) stored.paymentAmount = subscription.paymentAmount;
+        if (subscription.paymentToken != address(0)) stored.paymentToken = subscription.paymentToken;
+        if (subscription.wallet != address(0)) stored.wallet = subscription.wallet;
+    }
+
+    /// @dev Delivers an answer as the node `msg.sender`. The bytes are in memory since a delegated delivery has too
+    ///      many arguments for the stack otherwise
+    function _deliverResponse(
+        uint32 subscriptionId,
+        uint32 interval,
+        bytes memory input,
+        bytes memory output,
+        bytes memory proof,
+        address nodeWallet
+    ) internal nonReentrant {
+        uint16 count = _recordResponse(subscriptionId, interval);
+        StoredSubscription storage subscription = subscriptions[subscriptionId];
+        if (subscription.paymentAmount > 0) {
+            _payForDelivery(subscription, subscriptionId, interval, proof, nodeWallet);
+        }
+        if (subscription.lazy) {
+            _deliverLazily(subscription, subscriptionId, interval, count, input, output, proof);
+        } else {
+            BaseConsumer(subscription.owner)
+                .rawReceiveCompute(subscriptionId, interval, count, msg.sender, input, output, proof, 0, 0);
+        }
+        emit SubscriptionFulfilled(subscriptionId, msg.sender);
+    }
+
+    /// @dev Share of an amount of raw units at a rate in hundredths of a percent, rounded down; panics (0x11) when
+    ///      the product overflows
+    function _calculateFee(uint256 amount, uint16 fee) internal pure returns (uint256 share) {
+        return amount * fee / FEE_SCALE;
+    }
+
+    /// @dev Checks that the caller may answer now, counts the answer and returns how many there are
+    function _recordResponse(uint32 subscriptionId, uint32 interval) private returns (uint16 count) {
+        StoredSubscription storage subscription = subscriptions[subscriptionId];
+        if (subscription.owner == address(0)) revert SubscriptionNotFound();
+
+        uint32 activeAt = subscription.activeAt;
+        // In its last second the 32-bit clock equals the sentinel, which must not revive what was cancelled.
+        if (activeAt == CANCELLED || uint32(block.timestamp) < activeAt) revert SubscriptionNotActive();
+        if (interval != getSubscriptionInterval(activeAt, subscription.period)) revert IntervalMismatch();
+        if (interval > subscription.frequency) revert SubscriptionCompleted();
+
+        bytes32 intervalKey = keccak256(abi.encode(subscriptionId, interval));
+        count = redundancyCount[intervalKey];
+        if (count == subscription.redundancy) revert IntervalCompleted();
+        redundancyCount[intervalKey] = ++count;
+
+        bytes32 responseKey = _responseKey(subscriptionId, interval, msg.sender);
+        if (nodeResponded[responseKey]) revert NodeRespondedAlready();
+        nodeResponded[responseKey] = true;
+    }
+
+    /// @dev Pays for an answer, or asks the verifier and locks both sides' escrow
+    function _payForDelivery(
+        StoredSubscription storage subscription,
+        uint32 subscriptionId,
+        uint32 interval,
+        bytes memory proof,
+        address nodeWallet
+    ) private {
+        DeliveryPayment memory payment;
+        payment.consumerWallet = Wallet(subscription.wallet);
+        payment.nodeWallet = Wallet(payable(nodeWallet));
+        if (!WALLET_FACTORY.isValidWallet(nodeWallet)) revert InvalidWallet();
+        if (!WALLET_FACTORY.isValidWallet(address(payment.consumerWallet))) revert InvalidWallet();
+
+        payment.owner = subscription.owner;
+        payment.token = subscription.paymentToken;
+        payment.amount = subscription.paymentAmount;
+        payment.verifier = IVerifier(subscription.verifier);
+        payment.protocolFee = FEE.FEE();
+        payment.feeRecipient = FEE.FEE_RECIPIENT();
+
+        uint256 remainder = _payProtocol(payment);
+        if (address(payment.verifier) == address(0)) {
+            _pay(payment, nodeWallet, remainder);
+        } else {
+            uint256 escrow = _payVerifier(payment, remainder);
+            _requestVerification(payment, subscriptionId, interval, proof, escrow);
+        }
+    }
+
+    /// @dev Pays the protocol the doubled rate of the whole amount and returns the remainder
+    function _payProtocol(DeliveryPayment memory payment) private returns (uint256 remainder) {
+        uint256 share = payment.amount * (2 * uint256(payment.protocolFee)) / FEE_SCALE;
+        if (share > payment.amount) revert ProtocolFeeTooHigh();
+        _pay(payment, payment.feeRecipient, share);
+        return payment.amount - share;
+    }
+
+    /// @dev Pays the verifier's fee less the protocol's share of it, and returns what is left for the node; panics
+    ///      (0x11) when the fee exceeds the remainder
+    function _payVerifier(DeliveryPayment memory payment, uint256 remainder)
+        private
+        returns (uint256 escrow)
+    {
+        if (!payment.verifier.isSupportedToken(payment.token)) {
+            revert UnsupportedVerifierToken();
+        }
+        uint256 verifierFee = payment.verifier.fee(payment.token);
+        escrow = remainder - verifierFee;
+        uint256 share = _calculateFee(verifierFee, payment.protocolFee);
+        _pay(payment, payment.feeRecipient, share);
+        _pay(payment, payment.verifier.getWallet(), verifierFee - share);
+    }
+
+    /// @dev Locks the node's collateral, which is the full amount, and its reward, then asks the verifier, which
+    ///      may settle at once: by then everything a settlement touches is in place
+    function _requestVerification(
+        DeliveryPayment memory payment,
+        uint32 subscriptionId,
+        uint32 interval,
+        bytes memory proof,
+        uint256 escrow
+    ) private {
+        payment.nodeWallet.cLock(msg.sender, payment.token, payment.amount);
+        payment.consumerWallet.cLock(payment.owner, payment.token, escrow);
+        proofRequests[_responseKey(subscriptionId, interval, msg.sender)] = ProofRequest({
+            expiry: uint32(block.timestamp) + VERIFICATION_WINDOW,
+            nodeWallet: payment.nodeWallet,
+            consumerEscrowed: escrow
+        });
+        payment.verifier.requestProofVerification(subscriptionId, interval, msg.sender, proof);
+    }
+
+    /// @dev Unlocks both sides' escrow, then pays the node's collateral to the consumer when `slashed`, else the
+    ///      consumer's escrow to the node
+    function _settleEscrow(
+        StoredSubscription storage subscription,
+        ProofRequest memory request,
+        address node,
+        bool slashed
+    ) private {
+        address owner = subscription.owner;
+        address token = subscription.paymentToken;
+        uint256 collateral = subscription.paymentAmount;
+        Wallet consumerWallet = Wallet(subscription.wallet);
+
+        request.nodeWallet.cUnlock(node, token, collateral);
+        consumerWallet.cUnlock(owner, token, request.consumerEscrowed);
+        if (slashed) {
+            request.nodeWallet.cTransfer(node, token, address(consumerWallet), collateral);
+        } else {
+            consumerWallet.cTransfer(owner, token, address(request.nodeWallet), request.consumerEscrowed);
+        }
+    }
+
+    /// @dev Pays from the consumer's wallet on behalf of the subscription's owner
+    function _pay(DeliveryPayment memory payment, address to, uint256 amount) private {
+        payment.consumerWallet.cTransfer(payment.owner, payment.token, to, amount);
+    }
+
+    /// @dev Keeps the answer in the inbox and tells the consumer where
+    function _deliverLazily(
+        StoredSubscription storage subscription,
+        uint32 subscriptionId,
+        uint32 interval,
+        uint16 count,
+        bytes memory input,
+        bytes memory output,
+        bytes memory proof
+    ) private {
+        bytes32 containerId = subscription.containerId;
+        uint256 index = INBOX.writeViaCoordinator(
+            containerId, msg.sender, subscriptionId, interval, input, output, proof
+        );
+        BaseConsumer(subscription.owner)
+            .rawReceiveCompute(subscriptionId, interval, count, msg.sender, "", "", "", containerId, index);
+    }
+
+    /// @dev Key of one node's answer
+    function _responseKey(uint32 subscriptionId, uint32 interval, address node)
+        private
+        pure
+        returns (bytes32 key)
+    {
+        return keccak256(abi.encode(subscriptionId, interval, node));
+    }
+}

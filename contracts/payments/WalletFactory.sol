@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.13;
+
+import {Registry} from "../Registry.sol";
+import {Wallet} from "./Wallet.sol";
+
+/// @title WalletFactory
+/// @notice Creates wallets and remembers them; the coordinator accepts no others
+contract WalletFactory {
+    Registry private immutable REGISTRY;
+
+    mapping(address => bool) private wallets;
+
+    /// @notice A wallet was created
+    /// @param caller who asked for it; anyone may create a wallet for anyone
+    /// @param owner who owns it
+    /// @param wallet its address
+    event WalletCreated(address indexed caller, address indexed owner, address wallet);
+
+    /// @param registry address book the wallets are bound to
+    constructor(Registry registry) {
+        REGISTRY = registry;
+    }
+
+    /// @notice Creates a wallet
+    /// @dev By plain CREATE, so that its address follows from the factory's nonce
+    /// @param initialOwner may withdraw and approve; zero is allowed
+    /// @return wallet address of the new wallet
+    function createWallet(address initialOwner) external returns (address wallet) {
+        wallet = address(new Wallet(REGISTRY, initialOwner));
+        wallets[wallet] = true;
+        emit WalletCreated(msg.sender, initialOwner, wallet);
+    }
+
+    /// @notice Whether this factory created `wallet`
+    /// @param wallet address to look up
+    /// @return valid true for ever once created, whoever owns it
+    function isValidWallet(address wallet) external view returns (bool valid) {
+        return wallets[wallet];
+    }
+}
