@@ -38,6 +38,7 @@ e2e: setup ## Real Anvil, service and node against each other
 lint: setup ## Formatting, types, direction of imports, Solidity linter
 	ruff format --check .
 	ruff check .
+	python -m scripts.abis --check
 	mypy
 	lint-imports
 	forge fmt --check
@@ -70,6 +71,9 @@ node_modules/.ready: package.json package-lock.json $(VENV)/.ready
 contracts: node_modules/.ready
 	@forge build --quiet
 
+abis: contracts ## Regenerates the ABIs that Python ships from forge's output
+	@$(PY) -m scripts.abis
+
 lock: ## Pins the newest versions that pyproject.toml admits
 	@$(PYTHON) -m venv .build/lock && .build/lock/bin/pip install --quiet uv
 	.build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
@@ -83,4 +87,4 @@ clean: ## Removes what can be built again
 help: ## This list
 	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo up test test-contracts test-python e2e lint fmt setup contracts lock clean help
+.PHONY: demo up test test-contracts test-python e2e lint fmt setup contracts abis lock clean help

@@ -1,0 +1,1 @@
+"""Deployment, requests and the local stack, for people at a terminal."""

@@ -1,0 +1,53 @@
+"""Contracts as forge built them: ABI and bytecode from ``out/``."""
+
+import json
+from dataclasses import dataclass
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import Any
+
+import click
+from eth_utils.crypto import keccak
+
+OUT = Path(__file__).parent.parent / "out"
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One compiled contract."""
+
+    name: str
+    abi: list[dict[str, Any]]
+    bytecode: str
+    """Creation code in hex, with ``0x``."""
+
+    @property
+    def abi_hash(self) -> str:
+        """keccak256 of the ABI as compact JSON, with ``0x``."""
+        text = json.dumps(self.abi, separators=(",", ":"), sort_keys=True)
+        return "0x" + keccak(text=text).hex()
+
+
+def load(name: str, source: str | None = None) -> Artifact:
+    """Reads a contract's artifact.
+
+    Args:
+        name: contract name, e.g. ``"EIP712Coordinator"``.
+        source: file that declares it, where that is not ``<name>.sol``.
+
+    Raises:
+        click.ClickException: if it has not been built.
+    """
+    path = OUT / (source or f"{name}.sol") / f"{name}.json"
+    try:
+        artifact = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise click.ClickException(
+            f"the contract {name} is not built ({path} is missing): run `make contracts`"
+        ) from None
+    return Artifact(name, artifact["abi"], artifact["bytecode"]["object"])
+
+
+def version() -> str:
+    """Returns the version of this project, as deployments record it."""
+    return package_version("infernet-tgi")
