@@ -78,9 +78,7 @@ def test_a_question_becomes_a_free_one_off_subscription(chat: Chat, coordinator:
 
 def test_a_node_reads_the_question_from_the_consumer(chat: Chat, node: Sender) -> None:
     subscription_id, _, _ = chat.request(QUESTION)
-    inputs = chat.consumer.functions.getContainerInputs(
-        subscription_id, 1, 0, node.address
-    ).call()
+    inputs = chat.consumer.functions.getContainerInputs(subscription_id, 1, 0, node.address).call()
     assert inputs == encode_text(QUESTION)
 
 
