@@ -1,0 +1,1 @@
+"""The containers that compute: where they are, whether they run, what they say of themselves."""
