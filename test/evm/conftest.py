@@ -15,7 +15,7 @@ CONTAINER = "tgi_client_inference_service"
 
 @pytest.fixture(scope="session")
 def tester() -> EthereumTester:
-    return EthereumTester(PyEVMBackend.from_mnemonic(ANVIL_MNEMONIC))
+    return EthereumTester(PyEVMBackend.from_mnemonic(ANVIL_MNEMONIC, hd_path="m/44'/60'/0'/0"))
 
 
 @pytest.fixture(scope="session")
