@@ -7,6 +7,8 @@ import click
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
+from scripts.errors import ScriptError
+
 ANVIL_CHAIN_ID = 31337
 # Public by design: every Anvil and Hardhat chain funds the accounts of this phrase.
 ANVIL_MNEMONIC = "test test test test test test test test test test test junk"
@@ -30,7 +32,7 @@ def choose_account(
     """Finds the signing account: keystore, then ``PRIVATE_KEY``, then Anvil's on its own chain.
 
     Raises:
-        click.ClickException: if none of them gives a key.
+        ScriptError: if none of them gives a key.
     """
     if keystore:
         return _from_keystore(keystore, password_file)
@@ -39,13 +41,13 @@ def choose_account(
         try:
             account: LocalAccount = Account.from_key(key)
         except ValueError:
-            raise click.ClickException(
+            raise ScriptError(
                 "PRIVATE_KEY: not a private key; 64 hex digits are expected, 0x is optional"
             ) from None
         return account
     if chain_id == ANVIL_CHAIN_ID:
         return anvil_account(anvil_index)
-    raise click.ClickException(
+    raise ScriptError(
         f"no key to sign with on chain {chain_id}: set PRIVATE_KEY, or pass --keystore FILE"
     )
 
@@ -58,7 +60,7 @@ def _from_keystore(keystore: Path, password_file: Path | None) -> LocalAccount:
     try:
         account: LocalAccount = Account.from_key(Account.decrypt(keystore.read_text(), password))
     except (ValueError, TypeError, KeyError):
-        raise click.ClickException(
+        raise ScriptError(
             f"{keystore}: wrong password, or not a V3 keystore file as `cast wallet` writes it"
         ) from None
     return account

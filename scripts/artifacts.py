@@ -6,8 +6,9 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
-import click
 from eth_utils.crypto import keccak
+
+from scripts.errors import ScriptError
 
 OUT = Path(__file__).parent.parent / "out"
 
@@ -36,13 +37,13 @@ def load(name: str, source: str | None = None) -> Artifact:
         source: file that declares it, where that is not ``<name>.sol``.
 
     Raises:
-        click.ClickException: if it has not been built.
+        ScriptError: if it has not been built.
     """
     path = OUT / (source or f"{name}.sol") / f"{name}.json"
     try:
         artifact = json.loads(path.read_text())
     except FileNotFoundError:
-        raise click.ClickException(
+        raise ScriptError(
             f"the contract {name} is not built ({path} is missing): run `make contracts`"
         ) from None
     return Artifact(name, artifact["abi"], artifact["bytecode"]["object"])

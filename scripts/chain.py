@@ -17,6 +17,7 @@ from web3.types import TxParams, TxReceipt
 
 from infernet_protocol.contract_errors import error_name
 from scripts.accounts import choose_account
+from scripts.errors import ScriptError
 
 RPC_TIMEOUT = 10
 """Seconds for one JSON-RPC request."""
@@ -60,7 +61,7 @@ def connect(rpc_url: str, chain_id: int | None = None) -> Web3:
     """Connects to a chain and makes sure that it is there.
 
     Raises:
-        click.ClickException: if nothing answers, or it is not the chain that was asked for.
+        ScriptError: if nothing answers, or it is not the chain that was asked for.
     """
     web3 = Web3(
         Web3.HTTPProvider(
@@ -73,12 +74,12 @@ def connect(rpc_url: str, chain_id: int | None = None) -> Web3:
     try:
         actual = web3.eth.chain_id
     except (RequestException, Web3Exception, ValueError) as error:
-        raise click.ClickException(
+        raise ScriptError(
             f"no Ethereum RPC answers at {rpc_url} ({type(error).__name__}): "
             "start one with `make up`, or name another with --rpc-url"
         ) from None
     if chain_id is not None and actual != chain_id:
-        raise click.ClickException(
+        raise ScriptError(
             f"{rpc_url} is on chain {actual}, not {chain_id}: check --rpc-url and --chain-id"
         )
     return web3
@@ -88,13 +89,13 @@ def contract_address(web3: Web3, address: str, what: str) -> ChecksumAddress:
     """Checks that a contract is at the address.
 
     Raises:
-        click.ClickException: if it is not an address, or nothing is deployed there.
+        ScriptError: if it is not an address, or nothing is deployed there.
     """
     if not is_address(address):
-        raise click.ClickException(f"{what}: {address!r} is not an address (0x and 40 hex digits)")
+        raise ScriptError(f"{what}: {address!r} is not an address (0x and 40 hex digits)")
     checked = to_checksum_address(address)
     if not web3.eth.get_code(checked):
-        raise click.ClickException(
+        raise ScriptError(
             f"{what}: there is no contract at {checked} on chain {web3.eth.chain_id}; "
             "deploy it with scripts/deploy.py, or check the address"
         )
@@ -130,7 +131,7 @@ class Sender:
             what: the deed, for error messages: ``"deploying Registry"``.
 
         Raises:
-            click.ClickException: if it would revert, reverts, or is not mined in time.
+            ScriptError: if it would revert, reverts, or is not mined in time.
         """
         eth = self.web3.eth
         try:
@@ -140,15 +141,15 @@ class Sender:
             tx_hash = eth.send_raw_transaction(signed.raw_transaction)
             receipt = eth.wait_for_transaction_receipt(tx_hash, MINING_TIMEOUT, 0.1)
         except (ContractCustomError, ContractLogicError) as error:
-            raise click.ClickException(f"{what} would revert: {reason(error)}") from None
+            raise ScriptError(f"{what} would revert: {reason(error)}") from None
         except TimeExhausted:
-            raise click.ClickException(
+            raise ScriptError(
                 f"{what}: transaction 0x{tx_hash.hex()} was not mined within {MINING_TIMEOUT} s"
             ) from None
         except (Web3Exception, RequestException, ValueError) as error:
-            raise click.ClickException(f"{what}: {self._explain(error)}") from None
+            raise ScriptError(f"{what}: {self._explain(error)}") from None
         if receipt["status"] != 1:
-            raise click.ClickException(f"{what}: transaction 0x{tx_hash.hex()} was reverted")
+            raise ScriptError(f"{what}: transaction 0x{tx_hash.hex()} was reverted")
         return receipt
 
     def _explain(self, error: Exception) -> str:

@@ -12,8 +12,10 @@ import click
 import requests
 from rich.console import Console
 
+from infernet_protocol import deployments
 from scripts.accounts import REQUESTER, anvil_account
 from scripts.chain import Sender, connect
+from scripts.errors import ScriptError
 from scripts.processes import port_or_free
 from scripts.request import Chat, ask, show
 from scripts.stack import CONTAINER, ROOT, Ports, Stack, fresh_folder
@@ -75,16 +77,14 @@ def follow(stack: Stack) -> None:
     """Prints every log line of every server as it comes, until one of them ends.
 
     Raises:
-        click.ClickException: when a server ends by itself.
+        ScriptError: when a server ends by itself.
     """
     for process in stack.processes.values():
         threading.Thread(target=_print_lines, args=(process.name, process.log), daemon=True).start()
     while True:
         for process in stack.processes.values():
             if not process.running:
-                raise click.ClickException(
-                    f"{process.name} ended with exit code {process.popen.returncode}"
-                )
+                raise ScriptError(f"{process.name} ended with exit code {process.popen.returncode}")
         time.sleep(0.2)
 
 
@@ -118,7 +118,13 @@ def main(question: str, tgi_url: str | None, timeout: float, up: bool) -> None:
         node=port_or_free(4000, "the node"),
     )
     folder = fresh_folder(ROOT / ".run" / ("up" if up else "demo"))
-    stack = Stack(ports, folder, tgi_url=usable_tgi(tgi_url) if tgi_url else None)
+    stack = Stack(
+        ports,
+        folder,
+        # What stays up is found by scripts/request.py without being told where.
+        deployments=ROOT / deployments.DIRECTORY if up else folder / "deployments",
+        tgi_url=usable_tgi(tgi_url) if tgi_url else None,
+    )
     try:
         with stack:
             start(stack, console)

@@ -23,6 +23,7 @@ from infernet_protocol.deployments import Deployed
 from scripts import artifacts
 from scripts.accounts import DEPLOYER
 from scripts.chain import Sender, chain_options, connect, contract_address, sender
+from scripts.errors import ScriptError
 
 GETTERS = {
     "EIP712Coordinator": "COORDINATOR",
@@ -67,7 +68,7 @@ def deploy_core(by: Sender, fee_recipient: str, fee: int) -> Iterator[Creation]:
         fee: protocol fee in hundredths of a percent, 0 to 65535.
 
     Raises:
-        click.ClickException: if an address is not the one the registry was given, which
+        ScriptError: if an address is not the one the registry was given, which
             happens when the account sends something else meanwhile.
     """
     nonce = by.web3.eth.get_transaction_count(by.address, "pending")
@@ -81,7 +82,7 @@ def deploy_core(by: Sender, fee_recipient: str, fee: int) -> Iterator[Creation]:
         args = (fee_recipient, fee) if name == "Fee" else (registry.address,)
         created = create(by, name, *args)
         if created.address != address:
-            raise click.ClickException(
+            raise ScriptError(
                 f"{name} is at {created.address}, but the registry names {address}: another "
                 "transaction of this account came between; deploy again"
             )
@@ -92,24 +93,24 @@ def verify(rpc_url: str, chain_id: int | None, directory: Path) -> None:
     """Checks an existing deployment: code present, registry consistent, fee readable.
 
     Raises:
-        click.ClickException: naming the first thing that is wrong.
+        ScriptError: naming the first thing that is wrong.
     """
     web3 = connect(rpc_url, chain_id)
     try:
         known = deployments.load(web3.eth.chain_id, directory)
     except deployments.DeploymentError as error:
-        raise click.ClickException(str(error)) from None
+        raise ScriptError(str(error)) from None
     for name, deployed in known.items():
         contract_address(web3, deployed.address, name)
     if missing := [name for name in ("Registry", *GETTERS) if name not in known]:
-        raise click.ClickException(f"not in the deployment file: {', '.join(missing)}")
+        raise ScriptError(f"not in the deployment file: {', '.join(missing)}")
     registry = web3.eth.contract(
         contract_address(web3, known["Registry"].address, "Registry"),
         abi=artifacts.load("Registry").abi,
     )
     for name, getter in GETTERS.items():
         if (named := registry.functions[getter]().call()) != known[name].address:
-            raise click.ClickException(
+            raise ScriptError(
                 f"the registry names {named} as {name}, the deployment file {known[name].address}"
             )
     fee = web3.eth.contract(

@@ -15,6 +15,8 @@ from pathlib import Path
 import click
 import requests
 
+from scripts.errors import ScriptError
+
 STOP_GRACE = 10
 """Seconds between SIGTERM and SIGKILL."""
 PR_SET_PDEATHSIG = 1
@@ -95,18 +97,18 @@ class Process:
         """Waits until ``ready()`` is true.
 
         Raises:
-            click.ClickException: with the end of the log, if the process ends before or the
+            ScriptError: with the end of the log, if the process ends before or the
                 time is up.
         """
         deadline = time.monotonic() + seconds
         while not ready():
             if not self.running:
-                raise click.ClickException(
+                raise ScriptError(
                     f"{self.name} ended with exit code {self.popen.returncode}; "
                     f"the end of {self.log}:\n{self.tail()}"
                 )
             if time.monotonic() > deadline:
-                raise click.ClickException(
+                raise ScriptError(
                     f"{self.name} was not ready within {seconds:g} s; "
                     f"the end of {self.log}:\n{self.tail()}"
                 )

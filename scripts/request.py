@@ -17,6 +17,7 @@ from infernet_protocol.abis import abi
 from infernet_protocol.output import encode_text
 from scripts.accounts import REQUESTER
 from scripts.chain import Sender, chain_options, contract_address, sender, wait_for
+from scripts.errors import ScriptError
 
 SUBSCRIPTION_CREATED = keccak(text="SubscriptionCreated(uint32)")
 
@@ -59,9 +60,9 @@ def consumer_address(by: Sender, given: str | None, directory: Path) -> Checksum
         known = deployments.load(by.web3.eth.chain_id, directory)
         recorded = known["ChatConsumer"]
     except deployments.DeploymentError as error:
-        raise click.ClickException(str(error)) from None
+        raise ScriptError(str(error)) from None
     except KeyError:
-        raise click.ClickException(
+        raise ScriptError(
             "the deployment has no ChatConsumer: deploy without --core-only, or pass --consumer"
         ) from None
     return contract_address(by.web3, recorded.address, "ChatConsumer")
@@ -81,7 +82,7 @@ class Chat:
         for log in receipt["logs"]:
             if log["topics"] and log["topics"][0] == SUBSCRIPTION_CREATED:
                 return int.from_bytes(log["topics"][1], "big"), log["address"], receipt
-        raise click.ClickException(
+        raise ScriptError(
             f"{self.consumer.address} made no subscription: it is no consumer of this coordinator"
         )
 
@@ -108,7 +109,7 @@ def ask(chat: Chat, question: str, timeout: float, console: Console) -> Answer:
         timeout: seconds to wait for the answer once the request is mined.
 
     Raises:
-        click.ClickException: if nobody answers in time.
+        ScriptError: if nobody answers in time.
     """
     started = time.monotonic()
     with console.status("waiting for the request to be mined") as status:
@@ -120,7 +121,7 @@ def ask(chat: Chat, question: str, timeout: float, console: Console) -> Answer:
             on_wait=lambda: None,
         )
     if not found:
-        raise click.ClickException(
+        raise ScriptError(
             f"nobody answered subscription {subscription_id} within {timeout:g} s: is a node "
             "running that serves this consumer's container, and has its account funds for gas?"
         )

@@ -13,13 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import click
 from web3 import Web3
 from web3.types import RPCEndpoint
 
 from scripts.accounts import ANVIL_CHAIN_ID, DEPLOYER, anvil_account
 from scripts.chain import Sender, connect
 from scripts.deploy import Creation, create, deploy_core, record
+from scripts.errors import ScriptError
 from scripts.processes import Process, answers
 
 ROOT = Path(__file__).parent.parent
@@ -48,6 +48,8 @@ class Stack:
     ports: Ports
     folder: Path
     """Logs, configuration and the node's store go here."""
+    deployments: Path
+    """Where the contracts' addresses are recorded."""
     tgi_url: str | None = None
     """A TGI server that is already running; without one the mock is started."""
     block_time: int | None = 1
@@ -91,7 +93,7 @@ class Stack:
     def _chain_is_up(self) -> bool:
         try:
             connect(self.rpc_url, ANVIL_CHAIN_ID)
-        except click.ClickException:
+        except ScriptError:
             return False
         return True
 
@@ -108,10 +110,6 @@ class Stack:
             _request(by.web3, "evm_setIntervalMining", self.block_time)
         record(created, ANVIL_CHAIN_ID, self.deployments)
         self.contracts = {item.name: item for item in created}
-
-    @property
-    def deployments(self) -> Path:
-        return self.folder / "deployments"
 
     def start_tgi(self) -> None:
         """Starts the mock TGI server, unless a real one was named."""
@@ -171,7 +169,7 @@ class Stack:
 def _request(web3: Web3, method: str, *params: object) -> None:
     response = web3.provider.make_request(RPCEndpoint(method), list(params))
     if "error" in response:
-        raise click.ClickException(f"{method}: {response['error']}")
+        raise ScriptError(f"{method}: {response['error']}")
 
 
 def fresh_folder(folder: Path) -> Path:

@@ -1,0 +1,12 @@
+"""What a script tells a person before it ends with exit code 1."""
+
+from typing import IO, Any
+
+import click
+
+
+class ScriptError(click.ClickException):
+    """One line that says what went wrong and what to do; red on a terminal."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.secho(f"Error: {self.format_message()}", fg="red", file=file, err=file is None)
