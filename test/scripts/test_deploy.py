@@ -1,0 +1,90 @@
+import json
+from pathlib import Path
+
+import pytest
+from web3 import Web3
+
+from scripts.accounts import REQUESTER, anvil_account
+from scripts.deploy import GETTERS
+from scripts.stack import Stack
+from test.scripts.conftest import Run
+
+RECORDED = ["Registry", *GETTERS, "ChatConsumer"]
+
+
+def other_key() -> str:
+    """A funded Anvil key that is not the documented deployer's."""
+    return str(anvil_account(REQUESTER + 5).key.hex())
+
+
+def test_it_records_every_contract_with_its_creation(
+    run: Run, chain: Stack, tmp_path: Path
+) -> None:
+    done = run("deploy.py", "--deployments", tmp_path, PRIVATE_KEY=other_key())
+    assert done.returncode == 0, done.stderr
+    web3 = Web3(Web3.HTTPProvider(chain.rpc_url))
+    recorded = json.loads((tmp_path / "31337.json").read_text())
+    assert sorted(recorded) == sorted(RECORDED)
+    for name, entry in recorded.items():
+        receipt = web3.eth.get_transaction_receipt(entry["txHash"])
+        assert receipt["contractAddress"] == entry["address"], name
+        assert receipt["blockNumber"] == entry["block"], name
+        assert entry["abiHash"].startswith("0x")
+        assert len(entry["abiHash"]) == 66
+
+
+def test_in_a_pipe_it_prints_a_line_per_contract(run: Run, tmp_path: Path) -> None:
+    done = run("deploy.py", "--deployments", tmp_path, PRIVATE_KEY=other_key())
+    assert [line.split()[0] for line in done.stdout.splitlines()] == RECORDED
+
+
+def test_core_only_deploys_no_example(run: Run, tmp_path: Path) -> None:
+    done = run("deploy.py", "--core-only", "--deployments", tmp_path, PRIVATE_KEY=other_key())
+    assert done.returncode == 0, done.stderr
+    assert "ChatConsumer" not in json.loads((tmp_path / "31337.json").read_text())
+
+
+def test_the_fee_is_set_as_asked(run: Run, chain: Stack, tmp_path: Path) -> None:
+    recipient = "0x" + "11" * 20
+    options = ("--fee", "500", "--fee-recipient", recipient, "--deployments", tmp_path)
+    assert run("deploy.py", *options, PRIVATE_KEY=other_key()).returncode == 0
+    done = run("deploy.py", "--verify-only", "--deployments", tmp_path)
+    assert done.stdout == f"chain 31337: 7 contracts in place, fee 5.00 % to {recipient}\n"
+
+
+def test_verify_only_names_what_does_not_fit(run: Run, chain: Stack, tmp_path: Path) -> None:
+    recorded = json.loads((chain.deployments / "31337.json").read_text())
+    recorded["Inbox"]["address"] = recorded["Fee"]["address"]
+    (tmp_path / "31337.json").write_text(json.dumps(recorded))
+    done = run("deploy.py", "--verify-only", "--deployments", tmp_path)
+    assert done.returncode == 1
+    assert "as Inbox, the deployment file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda recorded: recorded.pop("Reader"), "not in the deployment file: Reader"),
+        (
+            lambda recorded: recorded["Fee"].update(address="0x" + "22" * 20),
+            "Fee: there is no contract at 0x2222",
+        ),
+    ],
+)
+def test_verify_only_names_what_is_missing(
+    run: Run, chain: Stack, tmp_path: Path, change: object, message: str
+) -> None:
+    recorded = json.loads((chain.deployments / "31337.json").read_text())
+    assert callable(change)
+    change(recorded)
+    (tmp_path / "31337.json").write_text(json.dumps(recorded))
+    done = run("deploy.py", "--verify-only", "--deployments", tmp_path)
+    assert done.returncode == 1
+    assert message in done.stderr
+
+
+def test_a_bad_fee_recipient_is_named(run: Run) -> None:
+    done = run("deploy.py", "--fee-recipient", "0x12")
+    assert done.returncode == 2
+    assert "--fee-recipient" in done.stderr
+    assert "'0x12' is not an address" in done.stderr

@@ -1,0 +1,98 @@
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from scripts.errors import ScriptError
+from scripts.processes import Process, port_or_free
+
+SPAWNS_A_CHILD = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+IGNORES_SIGTERM = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def start(code: str, log: Path) -> Process:
+    return Process.start("child", [sys.executable, "-c", code], log=log)
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs; one that ended but was not reaped does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def test_stopping_ends_the_children_of_children(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    process = start(SPAWNS_A_CHILD, log)
+    process.wait_until(lambda: log.read_text().endswith("\n"), 10)
+    grandchild = int(log.read_text())
+    assert alive(grandchild)
+    process.stop()
+    deadline = time.monotonic() + 5
+    while alive(grandchild) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not alive(grandchild)
+    assert not process.running
+
+
+def test_stopping_insists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scripts.processes.STOP_GRACE", 0.1)
+    log = tmp_path / "log"
+    process = start(IGNORES_SIGTERM, log)
+    process.wait_until(lambda: "ready" in log.read_text(), 10)
+    process.stop()
+    assert not process.running
+
+
+def test_a_child_that_ends_early_is_quoted(tmp_path: Path) -> None:
+    process = start("import sys; print('bad config'); sys.exit(3)", tmp_path / "log")
+    with pytest.raises(ScriptError, match=r"(?s)child ended with exit code 3.*bad config"):
+        process.wait_until(lambda: False, 10)
+
+
+def test_a_child_that_is_not_ready_in_time_is_quoted(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    process = start(IGNORES_SIGTERM, log)
+    process.wait_until(lambda: "ready" in log.read_text(), 10)
+    with pytest.raises(ScriptError, match=r"(?s)not ready within 0.1 s.*ready"):
+        process.wait_until(lambda: False, 0.1)
+    process.kill()
+
+
+def test_a_port_in_use_is_named_and_another_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        wanted = taken.getsockname()[1]
+        port = port_or_free(wanted, "the node")
+    assert port != wanted
+    assert capsys.readouterr().err == f"port {wanted} is in use, the node takes {port}\n"
+
+
+def test_a_free_port_is_taken_as_wanted(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = probe.getsockname()[1]
+    assert port_or_free(free, "the node") == free
+    assert capsys.readouterr().err == ""
+
+
+def test_the_group_of_a_child_is_its_own(tmp_path: Path) -> None:
+    process = start("import time; time.sleep(60)", tmp_path / "log")
+    assert os.getpgid(process.popen.pid) == process.popen.pid != os.getpgid(0)
+    process.stop()
