@@ -1,0 +1,101 @@
+"""``make demo`` as a stranger runs it: it answers, and leaves nothing behind."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.processes import free_port
+from scripts.stack import ROOT
+from test.support.mock_tgi import Behaviour, MockTGI
+
+TAG = "INFERNET_DEMO_TEST"
+
+
+@pytest.fixture
+def tag() -> Iterator[str]:
+    """An environment variable by which the demo's processes are found, however they detach."""
+    value = f"{os.getpid()}-{time.monotonic_ns()}"
+    yield value
+    for pid in tagged(value):
+        os.kill(pid, signal.SIGKILL)
+
+
+def tagged(value: str) -> list[int]:
+    """Returns the processes that carry the tag in their environment."""
+    wanted = f"{TAG}={value}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                environment = (entry / "environ").read_bytes()
+            except (PermissionError, FileNotFoundError, ProcessLookupError):
+                continue
+            if wanted in environment.split(b"\0"):
+                found.append(int(entry.name))
+    return found
+
+
+def demo(tag: str, *args: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "scripts.demo", *args],
+        cwd=ROOT,
+        env={**os.environ, TAG: tag},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_it_prints_a_model_answer_read_back_from_the_chain(tag: str) -> None:
+    process = demo(tag, "--question", "What is a rollup?")
+    output, errors = process.communicate(timeout=90)
+    assert process.returncode == 0, output + errors
+    for label in ("question", "answer", "node", "requested", "delivered", "time"):
+        assert re.search(rf"^{label} +\S", output, re.MULTILINE), output
+    assert "What is a rollup?" in output
+    assert "rollup" in re.search(r"^answer +(.*)$", output, re.MULTILINE)[1]  # type: ignore[index]
+    assert re.search(r"^delivered +0x[0-9a-f]{64}  block \d+  gas [\d,]+$", output, re.MULTILINE)
+    assert tagged(tag) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_leaves_no_process(tag: str, number: signal.Signals) -> None:
+    with MockTGI() as tgi:
+        tgi.always(Behaviour(hold=True))
+        process = demo(tag, "--tgi-url", tgi.url)
+        assert process.stdout is not None
+        line = ""
+        while not line.startswith("ok  node"):
+            line = process.stdout.readline()
+            assert line, process.communicate()[1]
+        assert len(tagged(tag)) >= 4
+        process.send_signal(number)
+        process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert tagged(tag) == []
+
+
+def test_a_failure_is_explained_and_leaves_no_process(tag: str) -> None:
+    with MockTGI() as tgi:
+        tgi.always(Behaviour(status=422, body={"error": "no", "error_type": "validation"}))
+        process = demo(tag, "--tgi-url", tgi.url, "--timeout", "3")
+        output, errors = process.communicate(timeout=90)
+    assert process.returncode == 1
+    assert "Error: " in errors, output + errors
+    assert tagged(tag) == []
+
+
+def test_a_tgi_server_that_is_not_there_is_named(tag: str) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    process = demo(tag, "--tgi-url", url)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert f"no TGI server answers at {url}" in errors
+    assert tagged(tag) == []
