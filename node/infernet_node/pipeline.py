@@ -1,6 +1,7 @@
 """Containers one after the other, each on the answer of the one before."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,10 @@ class PipelineOutcome:
 
     results: list[ContainerResult]
     """Of every container that ran, in order; a failed one is last."""
+
+    @property
+    def failed(self) -> bool:
+        return self.error is not None
 
     @property
     def error(self) -> str | None:
@@ -56,7 +61,7 @@ class Pipeline:
         data: Any,
         destination: JobLocation,
         requires_proof: bool,
-        recorded: Sequence[ContainerOutput] = (),
+        recorded: Sequence[ContainerResult] = (),
         on_result: OnResult | None = None,
     ) -> PipelineOutcome:
         """Runs a pipeline to its end or to the first failure. Failures are results, not raised.
@@ -86,7 +91,7 @@ class Pipeline:
                 await on_result(results)
         return PipelineOutcome(results)
 
-    async def stream(self, container: str, data: dict[str, Any]) -> AsyncIterator[bytes]:
+    async def stream(self, container: str, data: dict[str, Any]) -> AsyncGenerator[bytes, None]:
         """Yields the pieces of one container's streamed answer as they come.
 
         Raises:
@@ -97,8 +102,9 @@ class Pipeline:
             "destination": int(JobLocation.STREAM),
             "data": data,
         }
-        async for piece in self._client.stream(self._endpoint(container), question):
-            yield piece
+        async with aclosing(self._client.stream(self._endpoint(container), question)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def _ask(self, container: str, question: ContainerInput) -> ContainerResult:
         try:

@@ -4,7 +4,7 @@ What a failure says reaches clients, so it never holds an internal host name or 
 go to the log.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Self
 
@@ -68,7 +68,9 @@ class ContainerClient:
         except JsonTextError:
             raise ContainerCallError("Container did not answer with JSON") from None
 
-    async def stream(self, endpoint: Endpoint, question: ContainerInput) -> AsyncIterator[bytes]:
+    async def stream(
+        self, endpoint: Endpoint, question: ContainerInput
+    ) -> AsyncGenerator[bytes, None]:
         """Yields the bytes of a streamed answer as they come.
 
         The next piece is read from the network only when the last one was taken, so that a

@@ -1,0 +1,201 @@
+"""The life of an off-chain job: accepted, stored, queued, run, stored again."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from infernet_node.admission import Admission
+from infernet_node.config import JobsConfig
+from infernet_node.pipeline import Pipeline
+from infernet_node.store.job import Job, JobKind
+from infernet_node.store.jobs import JobStore
+from infernet_protocol.messages import ContainerError, ContainerResult, JobLocation, JobStatus
+
+_LOG = structlog.get_logger(__name__)
+_FIRST_RETRY = 0.1
+_LONGEST_RETRY = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class JobOrder:
+    """What a caller wants to have computed, checked for form."""
+
+    containers: list[str]
+    data: dict[str, Any] = field(repr=False)
+    data_text: bytes = field(repr=False)
+    """``data`` as JSON."""
+    requires_proof: bool
+
+
+def new_job(order: JobOrder, owner: str, kind: JobKind, now: float) -> Job:
+    """Returns a running job with an id that cannot be guessed."""
+    return Job(
+        id=str(uuid4()),
+        owner=owner,
+        kind=kind,
+        containers=order.containers,
+        data=order.data,
+        requires_proof=order.requires_proof,
+        created_at=now,
+        size=len(order.data_text),
+    )
+
+
+class Jobs:
+    """Runs jobs, a bounded number at a time, and loses none.
+
+    Whatever was accepted is a row. What this process does not finish, because it stops or
+    dies, the next one takes up where the row says.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        pipeline: Pipeline,
+        limits: JobsConfig,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._pipeline = pipeline
+        self._limits = limits
+        self._clock = clock
+        self._admission = Admission(limits.max_pending, limits.max_pending_bytes)
+        self._waiting: deque[Job] = deque()
+        self._running: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    async def resume(self) -> int:
+        """Takes up what an earlier process left; returns how many jobs that is."""
+        jobs = await self._store.resume()
+        for job in jobs:
+            self._admission.occupy(job.size)
+            if job.kind is JobKind.STREAM:
+                self._start(job, hopeless="Stream was cut off when the node stopped")
+            elif job.attempts > self._limits.max_attempts:
+                tries = self._limits.max_attempts
+                self._start(job, hopeless=f"The node stopped during {tries} attempts")
+            else:
+                self._waiting.append(job)
+        self._start_waiting()
+        return len(jobs)
+
+    async def submit(self, order: JobOrder, owner: str) -> str:
+        """Accepts a job and returns its id once its row is committed.
+
+        Args:
+            owner: IP address of the caller.
+
+        Raises:
+            NotAcceptingError: if too much is pending, or the node is about to stop.
+        """
+        size = len(order.data_text)
+        self._admission.enter(size)
+        job = new_job(order, owner, JobKind.JOB, self._clock())
+        try:
+            await self._store.insert(job, order.data_text)
+        except BaseException:
+            self._admission.leave(size)
+            raise
+        self._waiting.append(job)
+        self._start_waiting()
+        return job.id
+
+    def stop_accepting(self) -> None:
+        """Refuses new jobs and starts none that wait."""
+        self._stopping = True
+        self._admission.close()
+
+    async def close(self, grace: float) -> None:
+        """Lets running jobs finish; the next process runs again what does not make it.
+
+        Args:
+            grace: seconds that they have.
+        """
+        self.stop_accepting()
+        if self._running:
+            await asyncio.wait(self._running, timeout=grace)
+        unfinished = list(self._running)
+        for task in unfinished:
+            task.cancel()
+        await asyncio.gather(*unfinished, return_exceptions=True)
+        if left := len(unfinished) + len(self._waiting):
+            _LOG.warning("jobs_left_for_next_start", number=left)
+            await self._store.excuse_interruption()
+
+    def _start_waiting(self) -> None:
+        while self._waiting and len(self._running) < self._limits.max_running:
+            if self._stopping:
+                return
+            self._start(self._waiting.popleft())
+
+    def _start(self, job: Job, hopeless: str | None = None) -> None:
+        task = asyncio.create_task(self._supervise(job, hopeless))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._start_waiting()
+
+    async def _supervise(self, job: Job, hopeless: str | None) -> None:
+        size = job.size
+        structlog.contextvars.bind_contextvars(job_id=job.id)
+        try:
+            await (self._give_up(job, hopeless) if hopeless else self._run(job))
+        except Exception:  # noqa: BLE001 - nobody awaits this task
+            # Only the store can fail here. The row still says "running", which is true again
+            # after the next start.
+            _LOG.exception("job_not_recorded")
+        finally:
+            self._admission.leave(size)
+
+    async def _run(self, job: Job) -> None:
+        try:
+            outcome = await self._pipeline.run(
+                job.containers,
+                source=JobLocation.OFFCHAIN,
+                data=job.data,
+                destination=JobLocation.OFFCHAIN,
+                requires_proof=job.requires_proof,
+                recorded=job.results,
+                on_result=lambda results: self._record(job, results),
+            )
+            await self._end(job, "failed" if outcome.failed else "success", outcome.results)
+        except Exception:  # noqa: BLE001 - whatever it is, the caller must not wait for ever
+            _LOG.exception("job_crashed")
+            await self._give_up(job, "Internal error")
+
+    async def _record(self, job: Job, results: Sequence[ContainerResult]) -> None:
+        await _until_stored(lambda: self._store.record(job, results))
+
+    async def _give_up(self, job: Job, reason: str) -> None:
+        container = job.containers[min(len(job.results), len(job.containers) - 1)]
+        failure = ContainerError(container=container, error=reason)
+        await self._end(job, "failed", [*job.results, failure])
+
+    async def _end(self, job: Job, status: JobStatus, results: list[ContainerResult]) -> None:
+        now = self._clock()
+        if not await _until_stored(lambda: self._store.finish(job, status, results, now)):
+            _LOG.error("job_ended_elsewhere")
+            return
+        seconds = round(now - job.created_at, 3)
+        _LOG.info("job_finished", status=status, containers=job.containers, seconds=seconds)
+
+
+async def _until_stored(write: Callable[[], Awaitable[bool]]) -> bool:
+    """Repeats a write while the database is in trouble, more and more rarely."""
+    delay = _FIRST_RETRY
+    while True:
+        try:
+            return await write()
+        except (OperationalError, InterfaceError) as error:
+            _LOG.error("store_unavailable", cause=repr(error.orig), retry_in=delay)
+        await asyncio.sleep(delay)
+        delay = min(2 * delay, _LONGEST_RETRY)

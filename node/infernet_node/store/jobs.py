@@ -1,0 +1,303 @@
+"""Off-chain jobs as rows: written before anything is answered, moved by compare-and-set."""
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    RowMapping,
+    String,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from infernet_node.json_text import serialise
+from infernet_node.store.database import Database, metadata
+from infernet_node.store.group_commit import GroupCommit, Row
+from infernet_node.store.job import FinishedJobs, Job, JobKind
+from infernet_protocol.messages import ContainerResult, JobStatus
+
+_jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("status", String(8), nullable=False),
+    Column("containers", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("requires_proof", Boolean, nullable=False),
+    Column("results", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("finished_at", Float),
+)
+Index("jobs_by_owner", _jobs.c.owner, _jobs.c.created_at)
+Index("jobs_by_end", _jobs.c.finished_at)
+# A literal, since SQLite does not match a partial index with a bound parameter.
+_RUNNING = _jobs.c.status == literal_column("'running'")
+Index("jobs_running", _jobs.c.created_at, sqlite_where=_RUNNING, postgresql_where=_RUNNING)
+
+_NO_DATA = "{}"
+_LISTED = 100_000
+_DELETED_AT_ONCE = 1000
+_CACHED_JOBS = 20_000
+_CACHED_BYTES = 64 * 2**20
+
+
+class ReportRefusedError(Exception):
+    """A reported status contradicts what is known of the job; the text says how."""
+
+
+class JobStore:
+    """Rows of jobs, and a cache of those in use.
+
+    The cache assumes that this process alone writes the rows of the jobs it runs.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._group = GroupCommit(database)
+        self._running: dict[str, Job] = {}
+        self._finished = FinishedJobs(_CACHED_JOBS, _CACHED_BYTES)
+
+    async def insert(self, job: Job, data_text: bytes) -> None:
+        """Adds a running job.
+
+        Args:
+            data_text: JSON of the job's data.
+        """
+        row = {
+            "id": job.id,
+            "owner": job.owner,
+            "kind": str(job.kind),
+            "status": job.status,
+            "containers": _text(job.containers),
+            "data": data_text.decode(),
+            "requires_proof": job.requires_proof,
+            "results": "[]",
+            "attempts": job.attempts,
+            "created_at": job.created_at,
+        }
+        await self._group.write(_insert, row)
+        self._running[job.id] = job
+
+    async def record(self, job: Job, results: Sequence[ContainerResult]) -> bool:
+        """Keeps the results so far; ``False`` if the job is no longer running."""
+        row = {"job": job.id, "results": _text(results)}
+        moved = await self._group.write(_record, row)
+        if moved:
+            job.results = list(results)
+        return moved
+
+    async def finish(
+        self, job: Job, status: JobStatus, results: Sequence[ContainerResult], now: float
+    ) -> bool:
+        """Ends a job; ``False`` if it is no longer running.
+
+        Args:
+            now: UNIX seconds.
+        """
+        text = _text(results)
+        row = {"job": job.id, "results": text, "status": status, "finished_at": now}
+        moved = await self._group.write(_finish, row)
+        self._running.pop(job.id, None)
+        if moved:
+            job.status, job.results, job.data = status, list(results), {}
+            self._finished.add(job, len(text))
+        return moved
+
+    async def find(self, owner: str, ids: Iterable[str]) -> list[Job]:
+        """Returns those jobs of an owner that exist, in the order asked for."""
+        wanted = list(dict.fromkeys(ids))
+        found = {id: self._running.get(id) or self._finished.get(id) for id in wanted}
+        missing = [id for id, job in found.items() if job is None]
+        if missing:
+            found.update(await self._read(missing))
+        return [job for job in found.values() if job and job.owner == owner]
+
+    async def ids(self, owner: str, statuses: Collection[JobStatus]) -> list[str]:
+        """Returns an owner's job ids, the newest 100,000 of them, running ones first."""
+        query = (
+            select(_jobs.c.id)
+            .where(_jobs.c.owner == owner, _jobs.c.status.in_(statuses))
+            .order_by(_RUNNING.desc(), _jobs.c.created_at.desc())
+            .limit(_LISTED)
+        )
+        async with self._database.transaction() as connection:
+            return list((await connection.execute(query)).scalars())
+
+    async def count_running(self) -> int:
+        query = select(func.count()).select_from(_jobs).where(_RUNNING)
+        async with self._database.transaction() as connection:
+            return (await connection.execute(query)).scalar_one()
+
+    async def resume(self) -> list[Job]:
+        """Returns the jobs that the end of an earlier process interrupted, the oldest first.
+
+        Each counts one more attempt.
+        """
+        mine = (_RUNNING, _jobs.c.kind != JobKind.REPORTED)
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                update(_jobs).where(*mine).values(attempts=_jobs.c.attempts + 1)
+            )
+            rows = await connection.execute(select(_jobs).where(*mine).order_by(_jobs.c.created_at))
+            jobs = [_job(row) for row in rows.mappings()]
+        self._running.update((job.id, job) for job in jobs)
+        return jobs
+
+    async def excuse_interruption(self) -> None:
+        """Takes back one attempt of each running job: a planned stop is not the job's fault."""
+        statement = (
+            update(_jobs)
+            .where(_RUNNING, _jobs.c.kind == JobKind.JOB)
+            .values(attempts=_jobs.c.attempts - 1)
+        )
+        async with self._database.transaction() as connection:
+            await connection.execute(statement)
+
+    async def report(
+        self, job_id: str, owner: str, status: JobStatus, containers: list[str], now: float
+    ) -> None:
+        """Keeps the status of a job that a container runs on its own.
+
+        Args:
+            owner: whose job it is, if it is new.
+
+        Raises:
+            ReportRefusedError: if the node runs the job itself, or it has ended otherwise.
+        """
+        change = {"status": status, "finished_at": None if status == "running" else now}
+        async with self._database.transaction() as connection:
+            query = select(_jobs).where(_jobs.c.id == job_id).with_for_update()
+            known = (await connection.execute(query)).mappings().one_or_none()
+            if known is None:
+                row = {
+                    "id": job_id,
+                    "owner": owner,
+                    "kind": str(JobKind.REPORTED),
+                    "containers": _text(containers),
+                    "data": _NO_DATA,
+                    "requires_proof": False,
+                    "results": "[]",
+                    "attempts": 1,
+                    "created_at": now,
+                }
+                await connection.execute(insert(_jobs).values(row | change))
+            elif known["kind"] != JobKind.REPORTED:
+                raise ReportRefusedError("The node runs this job itself")
+            elif known["status"] == "running":
+                await connection.execute(update(_jobs).where(_jobs.c.id == job_id).values(change))
+            elif known["status"] != status:
+                raise ReportRefusedError(f"The job has already ended: {known['status']}")
+
+    async def delete_old(self, *, ended_before: float, keep: int) -> int:
+        """Deletes up to 1,000 finished jobs that are too old or too many.
+
+        Args:
+            ended_before: UNIX seconds; also running ones reported before that are taken.
+            keep: finished jobs to keep at most.
+
+        Returns:
+            How many were deleted.
+        """
+        ended = _jobs.c.finished_at
+        silent = (_jobs.c.kind == JobKind.REPORTED) & (_jobs.c.created_at < ended_before)
+        async with self._database.transaction() as connection:
+            surplus = select(ended).where(ended.is_not(None)).order_by(ended.desc()).offset(keep)
+            newest_surplus = (await connection.execute(surplus.limit(1))).scalar_one_or_none()
+            limit = max(ended_before, newest_surplus or 0)
+            too_old = select(_jobs.c.id).where((ended <= limit) | (_RUNNING & silent))
+            statement = (
+                delete(_jobs)
+                .where(_jobs.c.id.in_(too_old.limit(_DELETED_AT_ONCE)))
+                .returning(_jobs.c.id)
+            )
+            deleted = (await connection.execute(statement)).scalars().all()
+        for job_id in deleted:
+            self._finished.discard(job_id)
+        return len(deleted)
+
+    async def close(self) -> None:
+        """Returns once every write that was begun is committed."""
+        await self._group.flush()
+
+    async def _read(self, ids: list[str]) -> dict[str, Job]:
+        query = select(_jobs).where(_jobs.c.id.in_(ids))
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return {row["id"]: _job(row) for row in rows}
+
+
+_ADD = insert(_jobs)
+_OF_JOB = _jobs.c.id == bindparam("job")
+_SET_RESULTS = update(_jobs).where(_OF_JOB).values(results=bindparam("results"))
+_SET_END = (
+    update(_jobs)
+    .where(_OF_JOB)
+    .values(
+        status=bindparam("status"),
+        results=bindparam("results"),
+        finished_at=bindparam("finished_at"),
+        # What was asked is nobody's business once it is answered.
+        data=_NO_DATA,
+    )
+)
+
+
+async def _insert(connection: AsyncConnection, rows: list[Row]) -> list[bool]:
+    await connection.execute(_ADD, rows)
+    return [True] * len(rows)
+
+
+async def _record(connection: AsyncConnection, rows: list[Row]) -> list[bool]:
+    return await _move(connection, _SET_RESULTS, rows)
+
+
+async def _finish(connection: AsyncConnection, rows: list[Row]) -> list[bool]:
+    return await _move(connection, _SET_END, rows)
+
+
+async def _move(connection: AsyncConnection, statement: Any, rows: list[Row]) -> list[bool]:
+    """Compare-and-set of rows that must be running, in two statements for any number."""
+    ids = [row["job"] for row in rows]
+    query = select(_jobs.c.id).where(_jobs.c.id.in_(ids), _RUNNING).with_for_update()
+    running = set((await connection.execute(query)).scalars())
+    movable = [row for row in rows if row["job"] in running]
+    if movable:
+        await connection.execute(statement, movable)
+    return [row["job"] in running for row in rows]
+
+
+def _job(row: RowMapping) -> Job:
+    return Job(
+        id=row["id"],
+        owner=row["owner"],
+        kind=JobKind(row["kind"]),
+        containers=json.loads(row["containers"]),
+        data=json.loads(row["data"]),
+        requires_proof=row["requires_proof"],
+        created_at=row["created_at"],
+        size=len(row["data"]),
+        status=row["status"],
+        results=json.loads(row["results"]),
+        attempts=row["attempts"],
+    )
+
+
+def _text(value: Any) -> str:
+    return serialise(value).decode()
