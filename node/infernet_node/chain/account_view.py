@@ -1,0 +1,78 @@
+"""The chain as one account sees it, in one HTTP request."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from infernet_node.chain.fees import Policy, quote
+from infernet_node.chain.header import Header
+from infernet_node.chain.lifecycle import Observation, Receipt
+from infernet_node.chain.rpc import Request, Rpc
+from infernet_node.chain.rpc_errors import RpcError
+
+LATEST = "latest"
+
+
+@dataclass
+class AccountView:
+    """Looks at an account's nonces, at prices and at receipts."""
+
+    rpc: Rpc
+    address: str
+    policy: Policy
+    _transfer_gas: int = field(init=False, default=0)
+
+    async def look(self, hashes: Sequence[str]) -> Observation:
+        """Returns what the chain shows at its latest block.
+
+        Args:
+            hashes: transactions whose receipts are wanted.
+
+        Raises:
+            RpcError: the chain could not be asked.
+        """
+        requests = [
+            Request("eth_getBlockByNumber", (LATEST, False)),
+            Request("eth_getTransactionCount", (self.address, LATEST)),
+            Request("eth_getTransactionCount", (self.address, "pending")),
+            Request("eth_gasPrice"),
+            Request("eth_maxPriorityFeePerGas"),
+            *(Request("eth_getTransactionReceipt", (hash_,)) for hash_ in hashes),
+        ]
+        if not self._transfer_gas:
+            # Not 21,000 everywhere: some rollups charge for the data they post in gas.
+            transfer = {"from": self.address, "to": self.address}
+            requests.append(Request("eth_estimateGas", (transfer, LATEST)))
+        block, mined, pending, price, tip, *rest = await self.rpc.batch(requests)
+        if not self._transfer_gas:
+            self._transfer_gas = _quantity(rest.pop())
+        head = Header.from_rpc(_result(block))
+        receipts = [Receipt.from_rpc(_result(item)) for item in rest]
+        next_nonce = _quantity(mined)
+        suggested = _suggested_price(head.base_fee, price, tip)
+        return Observation(
+            head=head,
+            next_nonce=next_nonce,
+            pending_nonce=max(next_nonce, _quantity(pending)),
+            quote=quote(head.base_fee, suggested, self.policy),
+            transfer_gas=self._transfer_gas,
+            receipts={receipt.hash: receipt for receipt in receipts if receipt},
+        )
+
+
+def _suggested_price(base_fee: int | None, price: Any, tip: Any) -> int:
+    if base_fee is None:
+        return _quantity(price)
+    if isinstance(tip, RpcError):  # a chain may know EIP-1559 and not this method
+        return max(_quantity(price) - base_fee, 0)
+    return _quantity(tip)
+
+
+def _result(item: Any) -> Any:
+    if isinstance(item, RpcError):
+        raise item
+    return item
+
+
+def _quantity(item: Any) -> int:
+    return int(_result(item), 16)

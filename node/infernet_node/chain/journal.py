@@ -1,0 +1,326 @@
+"""The durable record of every transaction that one account sends on one chain.
+
+A row moves forward by compare-and-set::
+
+    prepared -> signed -> broadcast -> mined -> final
+         \\          \\__________\\________\\____-> replaced | failed
+
+``final`` means enough confirmations and success; ``failed`` names a reason; ``replaced``
+means that another transaction used the nonce. A reorganisation moves a row back to
+``broadcast``. Each price that was ever signed for a row is kept, since any of them may be
+the one that is mined.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    Row,
+    String,
+    Table,
+    UniqueConstraint,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from infernet_node.chain.columns import RowId, Wei
+from infernet_node.chain.fees import Fees
+from infernet_node.store.database import Database, metadata
+
+
+class State(StrEnum):
+    """Where a transaction is in its life."""
+
+    PREPARED = "prepared"
+    SIGNED = "signed"
+    BROADCAST = "broadcast"
+    MINED = "mined"
+    FINAL = "final"
+    REPLACED = "replaced"
+    FAILED = "failed"
+
+
+OPEN = (State.PREPARED, State.SIGNED, State.BROADCAST, State.MINED)
+IN_FLIGHT = (State.SIGNED, State.BROADCAST, State.MINED)
+
+_transactions = Table(
+    "chain_transactions",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("lane", String(128), nullable=False),
+    Column("reference", String(128), nullable=False),
+    Column("to", String(42), nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("value", Wei, nullable=False),
+    Column("gas", BigInteger, nullable=False),
+    Column("deadline", BigInteger),
+    Column("state", String(16), nullable=False, index=True),
+    Column("reason", String(500)),
+    Column("nonce", BigInteger),
+    Column("mined_hash", String(66)),
+    Column("block_number", BigInteger),
+    Column("block_hash", String(66)),
+    Column("succeeded", Boolean),
+    UniqueConstraint("lane", "reference"),
+    UniqueConstraint("lane", "nonce"),
+)
+
+_signatures = Table(
+    "chain_signatures",
+    metadata,
+    Column("transaction_id", ForeignKey("chain_transactions.id"), primary_key=True),
+    Column("sequence", Integer, primary_key=True),
+    Column("hash", String(66), nullable=False, index=True),
+    Column("raw", LargeBinary, nullable=False),
+    Column("max_fee", Wei, nullable=False),
+    Column("tip", Wei),
+    Column("cancels", Boolean, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A transaction that somebody wants sent once."""
+
+    reference: str
+    """Names the intent for ever; a second one of the same name is the same transaction."""
+    to: str
+    data: bytes = b""
+    value: int = 0
+    """Wei."""
+    deadline: int | None = None
+    """Chain time (UNIX seconds) from which the transaction is pointless."""
+    gas: int | None = None
+    """Gas limit; ``None`` to estimate, which also simulates. Give one to skip the simulation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """One signed form of a transaction."""
+
+    hash: str
+    raw: bytes
+    fees: Fees
+    cancels: bool
+    """Whether it does nothing but use the nonce up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of the journal with everything signed for it, oldest first."""
+
+    id: int
+    reference: str
+    to: str
+    data: bytes
+    value: int
+    gas: int
+    deadline: int | None
+    state: State
+    reason: str | None
+    nonce: int | None
+    mined_hash: str | None
+    block_number: int | None
+    block_hash: str | None
+    succeeded: bool | None
+    signatures: tuple[Signed, ...]
+
+    @property
+    def settled(self) -> bool:
+        return self.state not in OPEN
+
+    @property
+    def cancelling(self) -> bool:
+        """Whether the nonce is being used up instead of sending what was wanted."""
+        return bool(self.signatures) and self.signatures[-1].cancels
+
+
+class StaleRowError(RuntimeError):
+    """Another process moved a row that this one believed to own: two use one account."""
+
+
+class Journal:
+    """Rows of one account on one chain.
+
+    Args:
+        lane: names chain and account.
+    """
+
+    def __init__(self, database: Database, lane: str) -> None:
+        self._database = database
+        self._lane = lane
+
+    async def prepare(self, intent: Intent, gas: int) -> Entry:
+        """Adds an intent, or returns the row that it already has."""
+        async with self._database.transaction() as connection:
+            known = await self._find(connection, _transactions.c.reference == intent.reference)
+            if known:
+                return known[0]
+            await connection.execute(
+                insert(_transactions).values(
+                    lane=self._lane,
+                    reference=intent.reference,
+                    to=intent.to,
+                    data=intent.data,
+                    value=intent.value,
+                    gas=gas,
+                    deadline=intent.deadline,
+                    state=State.PREPARED,
+                )
+            )
+            return (await self._find(connection, _transactions.c.reference == intent.reference))[0]
+
+    async def sign(
+        self, entry: Entry, nonce: int, signed: Signed, reason: str | None = None
+    ) -> Entry:
+        """Adds a signed form; the first one binds the row to its nonce, in one commit.
+
+        Args:
+            reason: why the nonce is being used up, kept for the day that it is.
+        """
+        async with self._database.transaction() as connection:
+            await self._add_signature(connection, entry.id, len(entry.signatures), signed)
+            return await self._move(
+                connection, entry, state=State.SIGNED, nonce=nonce, reason=reason or entry.reason
+            )
+
+    async def fill(self, nonce: int, sender: str, gas: int, signed: Signed) -> Entry:
+        """Adds a row that nobody asked for, to use up a nonce that stops those after it."""
+        reference = f"fill nonce {nonce}"
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                insert(_transactions).values(
+                    lane=self._lane,
+                    reference=reference,
+                    to=sender,
+                    data=b"",
+                    value=0,
+                    gas=gas,
+                    state=State.SIGNED,
+                    nonce=nonce,
+                    reason="fills a gap in the nonces",
+                )
+            )
+            (row,) = await self._find(connection, _transactions.c.reference == reference)
+            await self._add_signature(connection, row.id, 0, signed)
+            return (await self._find(connection, _transactions.c.id == row.id))[0]
+
+    async def move(self, entry: Entry, state: State, **columns: Any) -> Entry:
+        """Changes a row's state and other columns.
+
+        Raises:
+            StaleRowError: if the row is not in the state that ``entry`` says.
+        """
+        async with self._database.transaction() as connection:
+            return await self._move(connection, entry, state=state, **columns)
+
+    async def by_reference(self, reference: str) -> Entry | None:
+        found = await self._select(_transactions.c.reference == reference)
+        return found[0] if found else None
+
+    async def open(self) -> list[Entry]:
+        """Rows that are not settled, by nonce, those without one last."""
+        return await self._select(_transactions.c.state.in_(OPEN))
+
+    async def settled_from_nonce(self, nonce: int) -> list[Entry]:
+        """Settled rows with this nonce or a higher one."""
+        return await self._select(
+            _transactions.c.state.not_in(OPEN), _transactions.c.nonce >= nonce
+        )
+
+    async def settled_from_block(self, number: int) -> list[Entry]:
+        """Settled rows that were mined in this block or a later one."""
+        return await self._select(
+            _transactions.c.state.not_in(OPEN), _transactions.c.block_number >= number
+        )
+
+    async def next_nonce(self, *, settled: bool = False) -> int:
+        """The lowest nonce above all that were ever signed, or above all that are settled."""
+        conditions = [_transactions.c.lane == self._lane]
+        if settled:
+            conditions.append(_transactions.c.state.not_in(OPEN))
+        async with self._database.transaction() as connection:
+            highest = await connection.scalar(
+                select(func.max(_transactions.c.nonce)).where(*conditions)
+            )
+            return 0 if highest is None else int(highest) + 1
+
+    async def _add_signature(
+        self, connection: AsyncConnection, row_id: int, sequence: int, signed: Signed
+    ) -> None:
+        await connection.execute(
+            insert(_signatures).values(
+                transaction_id=row_id,
+                sequence=sequence,
+                hash=signed.hash,
+                raw=signed.raw,
+                max_fee=signed.fees.max_fee,
+                tip=signed.fees.tip,
+                cancels=signed.cancels,
+            )
+        )
+
+    async def _move(self, connection: AsyncConnection, entry: Entry, **columns: Any) -> Entry:
+        moved = await connection.execute(
+            update(_transactions)
+            .where(_transactions.c.id == entry.id, _transactions.c.state == entry.state)
+            .values(**columns)
+        )
+        if moved.rowcount != 1:
+            raise StaleRowError(f"transaction {entry.reference} is no longer {entry.state}")
+        return (await self._find(connection, _transactions.c.id == entry.id))[0]
+
+    async def _select(self, *conditions: Any) -> list[Entry]:
+        async with self._database.transaction() as connection:
+            return await self._find(connection, *conditions)
+
+    async def _find(self, connection: AsyncConnection, *conditions: Any) -> list[Entry]:
+        rows = await connection.execute(
+            select(_transactions)
+            .where(_transactions.c.lane == self._lane, *conditions)
+            .order_by(_transactions.c.nonce.is_(None), _transactions.c.nonce, _transactions.c.id)
+        )
+        found = rows.all()
+        signed = await connection.execute(
+            select(_signatures)
+            .where(_signatures.c.transaction_id.in_([row.id for row in found]))
+            .order_by(_signatures.c.sequence)
+        )
+        by_transaction: dict[int, list[Row[Any]]] = {}
+        for row in signed:
+            by_transaction.setdefault(row.transaction_id, []).append(row)
+        return [_entry(row, by_transaction.get(row.id, [])) for row in found]
+
+
+def _entry(row: Row[Any], signatures: Sequence[Row[Any]]) -> Entry:
+    return Entry(
+        id=row.id,
+        reference=row.reference,
+        to=row.to,
+        data=row.data,
+        value=row.value,
+        gas=row.gas,
+        deadline=row.deadline,
+        state=State(row.state),
+        reason=row.reason,
+        nonce=row.nonce,
+        mined_hash=row.mined_hash,
+        block_number=row.block_number,
+        block_hash=row.block_hash,
+        succeeded=row.succeeded,
+        signatures=tuple(
+            Signed(sign.hash, sign.raw, Fees(sign.max_fee, sign.tip), sign.cancels)
+            for sign in signatures
+        ),
+    )

@@ -1,0 +1,390 @@
+"""Transactions of one account: each sent once, whatever crashes, stalls or reorganises.
+
+Usable without the rest of the node::
+
+    lane = Transactions(rpc, database, account, chain_id=31337, network="dev", max_gas_limit=10**6)
+    await lane.start()
+    await lane.submit(Intent("payroll/2026-11", to=address, value=10**18))
+    outcome = lane.outcome("payroll/2026-11")
+    while not outcome.done():
+        await lane.poll()  # once per block
+    print(outcome.result().state)
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+from eth_account.signers.local import LocalAccount
+
+from infernet_node.chain.account_view import LATEST, AccountView
+from infernet_node.chain.fees import Policy, policy_for
+from infernet_node.chain.journal import IN_FLIGHT, Entry, Intent, Journal, Signed, State
+from infernet_node.chain.lifecycle import (
+    Action,
+    Cancel,
+    Mine,
+    Observation,
+    Reprice,
+    Resend,
+    Settle,
+    Unmine,
+    next_action,
+)
+from infernet_node.chain.nonce import NonceCounter, gaps
+from infernet_node.chain.patience import Patience
+from infernet_node.chain.rpc import Rpc
+from infernet_node.chain.rpc_errors import RevertError, RpcError
+from infernet_node.chain.sending import Verdict, verdict
+from infernet_node.chain.signing import Signer
+from infernet_node.store.database import Database
+
+log = structlog.get_logger(__name__)
+
+GAS_MARGIN_PERCENT = 10
+
+
+class Transactions:
+    """Sends transactions of one account on one chain, many at a time.
+
+    Args:
+        account: signs locally; its key never leaves memory.
+        chain_id: EIP-155 chain id.
+        network: names the chain in the store; a development chain that is started afresh
+            needs a new name, since its nonces start again.
+        max_gas_limit: no transaction is given more gas.
+        policy: prices, patience and finality; by default those of the chain.
+        reached: told the name of each point at which a crash would leave a different trace.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        rpc: Rpc,
+        database: Database,
+        account: LocalAccount,
+        *,
+        chain_id: int,
+        network: str,
+        max_gas_limit: int,
+        policy: Policy | None = None,
+        reached: Callable[[str], None] = lambda point: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.address: str = account.address
+        self.trouble: str | None = None
+        """What keeps transactions from being sent, in a few words."""
+        self._rpc = rpc
+        self._signer = Signer(account, chain_id)
+        self._max_gas_limit = max_gas_limit
+        self._policy = policy or policy_for(chain_id)
+        self._reached = reached
+        self._journal = Journal(database, f"{network}/{account.address}")
+        self._view = AccountView(rpc, account.address, self._policy)
+        self._patience = Patience(clock)
+        self._nonces = NonceCounter(0)
+        self._settled_below = 0
+        self._seen: Observation | None = None
+        self._open: dict[int, Entry] = {}
+        self._outcomes: dict[str, asyncio.Future[Entry]] = {}
+        self._slots = asyncio.Semaphore(self._policy.max_in_flight)
+        self._in_slot: set[int] = set()
+        # What was decided about a row still holds when it is written.
+        self._rows = asyncio.Lock()
+        self._polling = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Takes up what an earlier process left, however it ended.
+
+        Raises:
+            RpcError: the chain could not be asked; nothing is lost, call it again.
+        """
+        self._nonces.raise_to(await self._journal.next_nonce())
+        self._settled_below = await self._journal.next_nonce(settled=True)
+        self._open = {entry.id: entry for entry in await self._journal.open()}
+        await self.poll()
+
+    async def submit(self, intent: Intent) -> Entry:
+        """Simulates, signs, records and sends a transaction, without waiting for others.
+
+        Waits while too many are in flight. Returns the row it is recorded in, which a second
+        intent of the same reference returns too.
+
+        Raises:
+            RevertError: the simulation failed; nothing was recorded.
+            TransportError, RefusedError: the chain could not be asked. Nothing was sent, and
+                the intent may or may not be recorded: submit it again.
+        """
+        known = await self._journal.by_reference(intent.reference)
+        if known:
+            return known
+        await self._slots.acquire()
+        try:
+            if self._seen is None:
+                await self._look()
+            gas = await self._estimate(intent) if intent.gas is None else intent.gas
+            entry = await self._journal.prepare(intent, min(gas, self._max_gas_limit))
+        except BaseException:
+            self._slots.release()
+            raise
+        if entry.id in self._open:
+            self._slots.release()
+            return self._open[entry.id]
+        self._open[entry.id] = entry
+        self._in_slot.add(entry.id)
+        self._reached("transaction prepared")
+        await self._sign_first(entry)
+        return self._open.get(entry.id, entry)
+
+    def outcome(self, reference: str) -> asyncio.Future[Entry]:
+        """Returns a future of the settled row of an intent that is not settled yet."""
+        if reference not in self._outcomes:
+            future: asyncio.Future[Entry] = asyncio.get_running_loop().create_future()
+            self._outcomes[reference] = future
+            future.add_done_callback(lambda _: self._outcomes.pop(reference, None))
+        return self._outcomes[reference]
+
+    async def find(self, reference: str) -> Entry | None:
+        """Returns the recorded row of an intent, ``None`` if it never got that far."""
+        return await self._journal.by_reference(reference)
+
+    async def poll(self) -> None:
+        """Looks at the chain once and does what each open transaction needs; call it per block.
+
+        Raises:
+            RpcError: the chain could not be asked.
+        """
+        async with self._polling:
+            if not self._open:
+                self._seen = None
+                return
+            seen = await self._look()
+            async with self._rows:
+                await self._reopen_unmined(seen)
+                to_send = [entry for entry in self._in_flight() if await self._tend(entry, seen)]
+                to_send = [self._open[entry.id] for entry in to_send]
+                to_send += await self._fill_gaps(seen)
+            await asyncio.gather(*(self._send(entry) for entry in to_send))
+            for entry in list(self._open.values()):
+                if entry.state is State.PREPARED:
+                    await self._take_up_prepared(entry, seen)
+
+    async def recheck(self, from_block: int) -> None:
+        """Doubts everything settled in this block or later, after a reorganisation."""
+        async with self._rows:
+            for entry in await self._journal.settled_from_block(from_block):
+                await self._reopen(entry)
+
+    # -- signing and sending
+
+    async def _estimate(self, intent: Intent) -> int:
+        estimate = await self._rpc.call(
+            "eth_estimateGas",
+            {
+                "from": self.address,
+                "to": intent.to,
+                "data": "0x" + intent.data.hex(),
+                "value": hex(intent.value),
+                # Also bounds what a hostile callee can make the endpoint do.
+                "gas": hex(self._max_gas_limit),
+            },
+            LATEST,
+        )
+        return int(estimate, 16) * (100 + GAS_MARGIN_PERCENT) // 100
+
+    async def _sign_first(self, prepared: Entry) -> None:
+        seen = self._seen or await self._look()
+        async with self._rows:
+            entry = self._open.get(prepared.id)
+            if entry is None or entry.state is not State.PREPARED:
+                return
+            nonce = self._nonces.next
+            signed = self._signer.wanted(entry, nonce, seen.quote)
+            entry = await self._record(entry, nonce, signed, seen)
+            self._nonces.raise_to(nonce + 1)
+        self._reached("transaction signed")
+        await self._send(entry)
+
+    async def _record(
+        self, entry: Entry, nonce: int, signed: Signed, seen: Observation, reason: str | None = None
+    ) -> Entry:
+        self._patience.signed(entry.id, seen)
+        return self._keep(await self._journal.sign(entry, nonce, signed, reason))
+
+    async def _send(self, entry: Entry) -> None:
+        """Sends the newest signed form. What became of it is for the row, not the caller."""
+        signed = entry.signatures[-1]
+        try:
+            await self._rpc.send_raw_transaction(signed.raw)
+        except RpcError as error:
+            meaning = verdict(error)
+            if meaning is not Verdict.KNOWN:
+                await self._not_accepted(entry, meaning, str(error))
+        else:
+            meaning = Verdict.KNOWN
+        self._reached("transaction sent")
+        if meaning is Verdict.KNOWN:
+            self.trouble = None
+            async with self._rows:
+                current = self._open.get(entry.id)
+                if current is not None and current.state is State.SIGNED:
+                    self._keep(await self._journal.move(current, State.BROADCAST))
+
+    async def _not_accepted(self, entry: Entry, meaning: Verdict, error: str) -> None:
+        log.warning(
+            "Send not confirmed",
+            reference=entry.reference,
+            tx=entry.signatures[-1].hash,
+            verdict=meaning.name.lower(),
+            error=error,
+        )
+        if meaning is Verdict.UNDERPRICED:
+            self._patience.refused_price(entry.id)
+        elif meaning is Verdict.UNFUNDED:
+            self.trouble = f"{self.address} cannot pay for gas"
+        elif meaning is Verdict.REJECTED:
+            await self._give_up(entry, error)
+
+    async def _give_up(self, entry: Entry, reason: str) -> None:
+        """Has the nonce of a transaction that no pool takes used up by one that does nothing."""
+        seen = self._seen or await self._look()
+        async with self._rows:
+            current = self._open.get(entry.id)
+            if current is None or current.cancelling or current.nonce is None:
+                return
+            nothing = self._signer.nothing(current.nonce, seen.quote, seen.transfer_gas)
+            await self._record(current, current.nonce, nothing, seen, reason[:500])
+
+    # -- one look per block
+
+    async def _look(self) -> Observation:
+        hashes = [signed.hash for entry in self._in_flight() for signed in entry.signatures]
+        seen = await self._view.look(hashes)
+        self._nonces.raise_to(seen.pending_nonce)
+        self._patience.saw(seen)
+        self._seen = seen
+        return seen
+
+    async def _tend(self, entry: Entry, seen: Observation) -> bool:
+        """Does what one transaction needs; returns whether it has to be sent (again)."""
+        while True:
+            waiting = self._patience.waiting(entry, seen)
+            action = next_action(entry, seen, waiting, self._policy)
+            if action is None:
+                return False
+            entry = await self._apply(entry, action, seen)
+            if not isinstance(action, Mine):
+                return not entry.settled
+
+    async def _apply(self, entry: Entry, action: Action, seen: Observation) -> Entry:
+        match action:
+            case Mine(receipt):
+                columns = {
+                    "mined_hash": receipt.hash,
+                    "block_number": receipt.block_number,
+                    "block_hash": receipt.block_hash,
+                    "succeeded": receipt.succeeded,
+                }
+                return self._keep(await self._journal.move(entry, State.MINED, **columns))
+            case Unmine():
+                log.warning("Transaction left its block", reference=entry.reference)
+                return await self._reopen(entry)
+            case Settle(state, reason):
+                return self._keep(await self._journal.move(entry, state, reason=reason))
+            case Reprice(fees):
+                log.info("Raised fee", reference=entry.reference, max_fee=fees.max_fee)
+                nonce = _nonce(entry)
+                if entry.cancelling:
+                    signed = self._signer.nothing(nonce, fees, seen.transfer_gas)
+                else:
+                    signed = self._signer.wanted(entry, nonce, fees)
+                return await self._record(entry, nonce, signed, seen)
+            case Cancel(fees, reason):
+                log.info("Cancelling transaction", reference=entry.reference, reason=reason)
+                nothing = self._signer.nothing(_nonce(entry), fees, seen.transfer_gas)
+                return await self._record(entry, _nonce(entry), nothing, seen, reason)
+            case Resend():
+                self._patience.resent(entry.id, seen)
+                return entry
+
+    async def _take_up_prepared(self, entry: Entry, seen: Observation) -> None:
+        """Signs what a crash left unsigned, if it is still wanted and still works."""
+        reason = None
+        if entry.deadline is not None and seen.head.timestamp >= entry.deadline:
+            reason = "its deadline passed before it was signed"
+        else:
+            try:
+                await self._estimate(Intent(entry.reference, entry.to, entry.data, entry.value))
+            except RevertError as error:
+                reason = error.text[:500]
+        if reason is None:
+            await self._sign_first(entry)
+            return
+        async with self._rows:
+            current = self._open.get(entry.id)
+            if current is not None and current.state is State.PREPARED:
+                self._keep(await self._journal.move(current, State.FAILED, reason=reason))
+
+    async def _reopen_unmined(self, seen: Observation) -> None:
+        if seen.next_nonce >= self._settled_below:
+            return
+        for entry in await self._journal.settled_from_nonce(seen.next_nonce):
+            await self._reopen(entry)
+        self._settled_below = seen.next_nonce
+
+    async def _reopen(self, entry: Entry) -> Entry:
+        # Only what had succeeded is wanted again. The nonce of anything else has to be used
+        # up all the same, which a deadline in the past brings about.
+        wanted = entry.state in (State.FINAL, State.MINED)
+        return self._keep(
+            await self._journal.move(
+                entry,
+                State.BROADCAST,
+                mined_hash=None,
+                block_number=None,
+                block_hash=None,
+                succeeded=None,
+                deadline=entry.deadline if wanted else 0,
+            )
+        )
+
+    async def _fill_gaps(self, seen: Observation) -> list[Entry]:
+        nonces = {_nonce(entry) for entry in self._in_flight()}
+        filled = []
+        for nonce in gaps(seen.next_nonce, seen.pending_nonce, nonces):
+            log.warning("Filling a gap in the nonces", nonce=nonce)
+            nothing = self._signer.nothing(nonce, seen.quote, seen.transfer_gas)
+            entry = await self._journal.fill(nonce, self.address, seen.transfer_gas, nothing)
+            filled.append(self._keep(entry))
+        return filled
+
+    # -- rows in memory
+
+    def _in_flight(self) -> list[Entry]:
+        return [entry for entry in self._open.values() if entry.state in IN_FLIGHT]
+
+    def _keep(self, entry: Entry) -> Entry:
+        """Remembers a row as the store has it now."""
+        if entry.settled or entry.state is State.MINED:
+            # The pool no longer holds it. What a reorganisation puts back needs no new slot.
+            with suppress(KeyError):
+                self._in_slot.remove(entry.id)
+                self._slots.release()
+        if not entry.settled:
+            self._open[entry.id] = entry
+            return entry
+        self._open.pop(entry.id, None)
+        self._patience.forget(entry.id)
+        if entry.nonce is not None:
+            self._settled_below = max(self._settled_below, entry.nonce + 1)
+        outcome = self._outcomes.get(entry.reference)
+        if outcome is not None and not outcome.done():
+            outcome.set_result(entry)
+        return entry
+
+
+def _nonce(entry: Entry) -> int:
+    assert entry.nonce is not None, "a signed transaction has a nonce"
+    return entry.nonce
