@@ -1,0 +1,225 @@
+"""HTTP as node and router speak it: JSON, refusals as ``{"error", "params"}``."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+from yarl import URL
+
+from infernet_client.error import APIError
+
+_EXCERPT = 200
+_FIRST_RETRY = 0.1
+_LAST_RETRY = 2.0
+
+Query = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole HTTP answer."""
+
+    status: int
+    text: str
+    retry_after: float | None = None
+    """Seconds, from the header of that name."""
+
+    def parsed(self) -> Any:
+        """Returns the JSON body, whatever the status.
+
+        Raises:
+            APIError: with the body's first 200 characters, if it is not JSON.
+        """
+        try:
+            return json.loads(self.text)
+        except ValueError:
+            excerpt = self.text.strip()[:_EXCERPT] or "the answer has no body"
+            raise APIError(self.status, excerpt, retry_after=self.retry_after) from None
+
+    def checked(self) -> Self:
+        """Returns itself if the request succeeded.
+
+        Raises:
+            APIError: with the node's own words, if the status is 400 or above.
+        """
+        if self.status < 400:
+            return self
+        body = self.parsed()
+        refusal: Mapping[str, Any] = body if isinstance(body, dict) else {}
+        params = refusal.get("params")
+        raise APIError(
+            self.status,
+            str(refusal.get("error") or "Unknown error"),
+            params if isinstance(params, dict) else None,
+            retry_after=self.retry_after,
+        )
+
+    def value(self) -> Any:
+        """Returns the JSON body of a request that succeeded.
+
+        Raises:
+            APIError: if it did not, or the body is not JSON.
+        """
+        return self.checked().parsed()
+
+
+def http_url(url: str) -> str:
+    """Returns a base URL without a trailing slash, and with ``http://`` if it names no scheme.
+
+    Raises:
+        ValueError: if it is not an HTTP URL with a host.
+    """
+    full = url.strip() if "://" in url else f"http://{url.strip()}"
+    try:
+        parsed = URL(full)
+    except ValueError:
+        parsed = URL()
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise ValueError("base_url: not an HTTP address; write it like http://127.0.0.1:4000")
+    return full.rstrip("/")
+
+
+class HttpClient:
+    """What the clients of node and router share: a base URL, and a pool of connections.
+
+    Used as ``async with``, all calls share the pool; without it each call opens a
+    connection of its own and leaves nothing behind.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        retries: int = 0,
+        proxy: str | None = None,
+    ) -> None:
+        """Prepares requests; nothing is sent.
+
+        Args:
+            base_url: e.g. ``http://127.0.0.1:4000``; ``http://`` may be left out.
+            headers: sent with every request, e.g. ``{"Authorization": "Bearer ..."}``.
+            timeout: seconds in all for each call that names none, in place of its default.
+            retries: how often a GET is repeated when the connection fails.
+            proxy: URL of an HTTP proxy.
+
+        Raises:
+            ValueError: if a URL is no HTTP URL, or a number is out of its range.
+        """
+        if retries < 0:
+            raise ValueError("retries: must be 0 or more")
+        if timeout is not None and timeout <= 0:
+            raise ValueError("timeout: must be above 0 seconds")
+        self.base_url = http_url(base_url)
+        self._headers = dict(headers or {})
+        self._timeout = timeout
+        self._retries = retries
+        self._proxy = proxy
+        self._pool: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._pool = self._new_session()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close()
+
+    def _limit(self, timeout: float | None, default: float) -> float:
+        """Returns the seconds of a call: its own, else the client's, else the default."""
+        return timeout if timeout is not None else self._timeout or default
+
+    async def _get(self, path: str, query: Query = (), *, limit: float) -> Answer:
+        """Sends a GET, again when the connection fails; ``limit`` covers all attempts."""
+        async with self._within(limit, f"GET {path}"):
+            pause = _FIRST_RETRY
+            for _ in range(self._retries):
+                try:
+                    return await self._exchange("GET", path, query=query)
+                except aiohttp.ClientConnectionError:
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, _LAST_RETRY)
+            return await self._exchange("GET", path, query=query)
+
+    async def _send(self, method: str, path: str, body: Any, *, limit: float) -> Answer:
+        """Sends a JSON body, once: a request that changes something is never repeated."""
+        async with self._within(limit, f"{method} {path}"):
+            return await self._exchange(method, path, body=body)
+
+    @asynccontextmanager
+    async def _stream(
+        self, path: str, body: Any, *, limit: float
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Posts a JSON body and hands out the answer's bytes as they arrive.
+
+        Raises:
+            APIError: if the status is not 200.
+        """
+        async with (
+            self._session() as session,
+            session.post(
+                self.base_url + path,
+                json=body,
+                timeout=aiohttp.ClientTimeout(total=limit),
+                proxy=self._proxy,
+            ) as response,
+        ):
+            if response.status != 200:
+                answer = (await _read(response)).checked()
+                raise APIError(answer.status, "a stream was expected, not this status")
+            yield response.content.iter_any()
+
+    async def _exchange(
+        self, method: str, path: str, *, query: Query = (), body: Any = None
+    ) -> Answer:
+        async with (
+            self._session() as session,
+            session.request(
+                method, self.base_url + path, params=list(query), json=body, proxy=self._proxy
+            ) as response,
+        ):
+            return await _read(response)
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[aiohttp.ClientSession]:
+        if self._pool is not None:
+            yield self._pool
+            return
+        async with self._new_session() as session:
+            yield session
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        # The time limit of a call is kept outside, so that it spans repeated attempts.
+        unlimited = aiohttp.ClientTimeout(total=None)
+        return aiohttp.ClientSession(headers=self._headers, timeout=unlimited)
+
+    @asynccontextmanager
+    async def _within(self, seconds: float, request: str) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except TimeoutError:
+            raise TimeoutError(
+                f"{URL(self.base_url).origin()}: no answer to {request} within {seconds:g} s"
+            ) from None
+
+
+async def _read(response: aiohttp.ClientResponse) -> Answer:
+    text = (await response.read()).decode(errors="replace")
+    return Answer(response.status, text, _seconds(response.headers.get("Retry-After")))
+
+
+def _seconds(header: str | None) -> float | None:
+    return float(header) if header is not None and header.isdecimal() else None
