@@ -1,6 +1,6 @@
 """``config.json``: what it may hold, how it is read, and what is said when it is wrong."""
 
-from infernet_node.config.errors import ConfigError, Problem
+from infernet_node.config.errors import ConfigError
 from infernet_node.config.loading import LoadedConfig, load_config, parse_config
 from infernet_node.config.models import (
     ChainConfig,
@@ -17,6 +17,7 @@ from infernet_node.config.models import (
     StoreConfig,
     WalletConfig,
 )
+from infernet_node.config.secrets import secrets_of
 
 __all__ = [
     "ChainConfig",
@@ -28,7 +29,6 @@ __all__ = [
     "JobsConfig",
     "LoadedConfig",
     "LogConfig",
-    "Problem",
     "RateLimitConfig",
     "RedisConfig",
     "ServerConfig",
@@ -37,4 +37,5 @@ __all__ = [
     "WalletConfig",
     "load_config",
     "parse_config",
+    "secrets_of",
 ]

@@ -9,8 +9,9 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from infernet_node.config.errors import ConfigError, Problem, problems_of
+from infernet_node.config.errors import ConfigError
 from infernet_node.config.models import Config
+from infernet_node.problems import Problem, problems_of
 from infernet_protocol import lenient_json
 
 PATH_VARIABLE = "INFERNET_CONFIG_PATH"

@@ -5,7 +5,7 @@ what nodes of version 1.4 read is read alike. Keys that those nodes did not have
 "ours"; leaving them out is always right.
 """
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -17,7 +17,6 @@ from pydantic import (
     model_validator,
 )
 
-from infernet_node.config.errors import raise_problems
 from infernet_node.config.types import (
     Address,
     BaseUrl,
@@ -27,6 +26,7 @@ from infernet_node.config.types import (
     hex_private_key,
     rpc_url,
 )
+from infernet_node.problems import raise_problems
 
 Seconds = Annotated[float, Field(gt=0)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -116,6 +116,9 @@ class LogConfig(_Section):
     max_file_size: PositiveInt = 2**30
     """Bytes after which the file is rotated."""
     backup_count: NaturalInt = 2
+    """Rotated files kept."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Ours: the least important lines to write."""
 
 
 class DockerConfig(_Section):

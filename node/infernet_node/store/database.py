@@ -32,11 +32,12 @@ class Database:
         Args:
             url: SQLAlchemy URL with an async driver, e.g. ``sqlite+aiosqlite:///node.sqlite``.
         """
+        # Parameters hold what callers ask, which is nothing for a log.
         if make_url(url).get_backend_name() == "sqlite":
-            engine = create_async_engine(url, poolclass=StaticPool)
+            engine = create_async_engine(url, poolclass=StaticPool, hide_parameters=True)
             event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         else:
-            engine = create_async_engine(url, pool_pre_ping=True)
+            engine = create_async_engine(url, pool_pre_ping=True, hide_parameters=True)
         async with engine.begin() as connection:
             await connection.run_sync(metadata.create_all)
         return cls(engine)

@@ -1,0 +1,1 @@
+"""The REST interface: parsing, permission and shape; what is done stands elsewhere."""

@@ -1,0 +1,94 @@
+"""Refusals, each with its status and the body that clients of Infernet read."""
+
+import math
+from typing import Any, Self
+
+
+class ApiError(Exception):
+    """Ends a request with a status and ``{"error": ..., "params": ...}``."""
+
+    status = 500
+
+    def __init__(self, error: str, params: dict[str, Any] | None = None) -> None:
+        super().__init__(error)
+        self.error = error
+        self.params = params
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {}
+
+    @property
+    def body(self) -> dict[str, Any]:
+        if self.params is None:
+            return {"error": self.error}
+        return {"error": self.error, "params": self.params}
+
+
+class MalformedError(ApiError):
+    """The request is not of the right form; the text names the field and the fix."""
+
+    status = 400
+
+
+class ForbiddenError(ApiError):
+    """This caller may not do this."""
+
+    status = 403
+
+
+class GuardianError(ApiError):
+    """The rules of admission refuse the request."""
+
+    status = 405
+
+
+class ConflictError(ApiError):
+    """The request contradicts what is stored."""
+
+    status = 409
+
+
+class TooLargeError(ApiError):
+    """The body is longer than the node reads."""
+
+    status = 413
+
+
+class InternalError(ApiError):
+    """The node failed; the cause is in its log."""
+
+    status = 500
+
+
+class LaterError(ApiError):
+    """Not now.
+
+    Args:
+        retry_after: whole seconds after which it may work.
+    """
+
+    def __init__(self, error: str, retry_after: int) -> None:
+        super().__init__(error)
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after)}
+
+
+class RateLimitedError(LaterError):
+    """The caller asks too often."""
+
+    status = 429
+
+    @classmethod
+    def after(cls, seconds: float) -> Self:
+        whole = max(1, math.ceil(seconds))
+        return cls(f"Rate limit exceeded; try again in {whole} s", whole)
+
+
+class UnavailableError(LaterError):
+    """The node has no room, or is about to stop."""
+
+    status = 503

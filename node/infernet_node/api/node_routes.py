@@ -1,0 +1,116 @@
+"""Routes about the node itself, and the one that containers call."""
+
+import asyncio
+import hmac
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from infernet_node import __version__
+from infernet_node.api.errors import ConflictError, ForbiddenError, InternalError
+from infernet_node.api.identity import within
+from infernet_node.api.parsing import parse_status, read_json
+from infernet_node.api.responses import json_response
+from infernet_node.api.services import Services
+from infernet_node.containers.calls import ContainerCallError
+from infernet_node.containers.endpoint import Endpoint
+from infernet_node.store.jobs import ReportRefusedError
+
+
+class NodeRoutes:
+    """Handlers; each takes the request and the caller's address, ``None`` if unknown."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._known = services.known
+
+    async def health(self, request: Request, ip: str | None) -> Response:
+        """``GET /health``: whether the process answers at all."""
+        return json_response({"status": "healthy"})
+
+    async def ready(self, request: Request, ip: str | None) -> Response:
+        """``GET /health/ready``: whether the node can do its work now, else what is missing."""
+        problems = {}
+        try:
+            await self._services.store.count_running()
+        except SQLAlchemyError:
+            problems["store"] = "not available"
+        chain = self._services.chain
+        if chain and chain.port.status != "ready":
+            problems["chain"] = chain.port.status
+        missing = [c.id for c in self._services.config.containers if c not in self._running()]
+        if missing:
+            problems["containers"] = f"not running: {', '.join(missing)}"
+        if problems:
+            return json_response({"status": "unhealthy", "problems": problems}, 503)
+        return json_response({"status": "healthy"})
+
+    async def info(self, request: Request, ip: str | None) -> Response:
+        """``GET /info``: version, running containers, pending work, account on the chain."""
+        chain = self._services.chain
+        return json_response(
+            {
+                "version": __version__,
+                "containers": [
+                    {
+                        "id": container.id,
+                        "description": container.description,
+                        "external": container.external,
+                        "image": container.image,
+                    }
+                    for container in self._running()
+                ],
+                "pending": {
+                    "offchain": await self._services.store.count_running(),
+                    "onchain": chain.port.pending if chain else 0,
+                },
+                "chain": {
+                    "enabled": chain is not None,
+                    "address": chain.port.address if chain else "",
+                },
+            }
+        )
+
+    async def resources(self, request: Request, ip: str | None) -> Response:
+        """``GET /resources``: what each container says of its hardware or of a model."""
+        model_id = request.query_params.get("model_id")
+        endpoints = self._services.endpoints
+        answers = await asyncio.gather(*(self._ask(e, model_id) for e in endpoints.values()))
+        return json_response(
+            {id: answer for id, answer in zip(endpoints, answers, strict=True) if answer}
+        )
+
+    async def report_status(self, request: Request, ip: str | None) -> Response:
+        """``PUT /api/status``: a container records a job that it runs on its own."""
+        if ip is None or not self._may_report(request, ip):
+            raise ForbiddenError("Unauthorized")
+        body = await read_json(request, self._services.config.server.max_body_bytes)
+        report = parse_status(body, self._known)
+        now = self._services.clock()
+        try:
+            await self._services.store.report(report.id, ip, report.status, report.containers, now)
+        except ReportRefusedError as error:
+            raise ConflictError(str(error)) from None
+        except SQLAlchemyError as error:
+            raise InternalError("Could not store job status") from error
+        return json_response(None)
+
+    def _running(self) -> list[Any]:
+        return list(self._services.running_containers())
+
+    def _may_report(self, request: Request, ip: str) -> bool:
+        token = self._services.config.server.status_token
+        if token:
+            expected = f"Bearer {token.get_secret_value()}".encode()
+            given = request.headers.get("authorization", "").encode()
+            if not hmac.compare_digest(given, expected):
+                return False
+        return within(ip, self._services.status_networks)
+
+    async def _ask(self, endpoint: Endpoint, model_id: str | None) -> Any:
+        try:
+            return await self._services.client.resources(endpoint, model_id)
+        except ContainerCallError:
+            return None

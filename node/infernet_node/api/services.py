@@ -1,0 +1,45 @@
+"""What the routes need to do their work."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from infernet_node.config import Config, ContainerConfig
+from infernet_node.config.types import IPNetwork
+from infernet_node.containers.calls import ContainerClient
+from infernet_node.containers.endpoint import Endpoint
+from infernet_node.jobs import Jobs
+from infernet_node.ports import ChainPort
+from infernet_node.store.jobs import JobStore
+from infernet_node.streams import Streams
+
+
+@dataclass(frozen=True, slots=True)
+class ChainAccess:
+    """The chain half, and the way from a container hash to its containers."""
+
+    port: ChainPort
+    pipeline_of: Callable[[bytes], Sequence[str] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of a node that requests reach."""
+
+    config: Config
+    jobs: Jobs
+    streams: Streams
+    store: JobStore
+    client: ContainerClient
+    endpoints: Mapping[str, Endpoint]
+    running_containers: Callable[[], Sequence[ContainerConfig]]
+    status_networks: Sequence[IPNetwork]
+    """Who may report a status."""
+    chain: ChainAccess | None = None
+    """``None`` when the chain is not enabled."""
+    clock: Callable[[], float] = time.time
+
+    @property
+    def known(self) -> dict[str, ContainerConfig]:
+        """The configured containers by id."""
+        return {container.id: container for container in self.config.containers}

@@ -1,0 +1,91 @@
+"""``infernet-node``: runs a node, or checks its configuration."""
+
+import asyncio
+import os
+import signal
+import sys
+from typing import NoReturn
+
+import click
+import structlog
+import uvloop
+
+from infernet_node import __version__
+from infernet_node.config import ConfigError, LoadedConfig, load_config, secrets_of
+from infernet_node.logs import LogFileError, configure_logging
+from infernet_node.node import StartError, run_node
+from infernet_node.server import ListenError
+
+_LOG = structlog.get_logger(__name__)
+_CONFIG = click.option(
+    "--config",
+    "path",
+    type=click.Path(dir_okay=False),
+    help="Configuration file; default: INFERNET_CONFIG_PATH, else config.json.",
+)
+
+
+@click.group()
+@click.version_option(__version__, prog_name="infernet-node")
+def main() -> None:
+    """Answers jobs from REST and from a chain with containers."""
+
+
+@main.command()
+@_CONFIG
+def run(path: str | None) -> None:
+    """Runs the node until SIGTERM or SIGINT; a second signal does not wait for running jobs."""
+    loaded = _load(path)
+    config = loaded.config
+    try:
+        configure_logging(config.log, secrets_of(config))
+        for warning in loaded.warnings:
+            _LOG.warning("config", warning=warning)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_run_until_signal(loaded))
+    except (StartError, ListenError, LogFileError) as error:
+        _fail(str(error))
+
+
+@main.command()
+@_CONFIG
+def check_config(path: str | None) -> None:
+    """Reads the configuration, and says what is wrong or suspicious."""
+    loaded = _load(path)
+    for warning in loaded.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    config = loaded.config
+    chain = "on" if config.chain.enabled else "off"
+    click.echo(f"The configuration is valid: {len(config.containers)} containers, chain {chain}.")
+
+
+async def _run_until_signal(loaded: LoadedConfig) -> None:
+    stop = asyncio.Event()
+    running = asyncio.ensure_future(
+        run_node(loaded.config, runtime=os.environ.get("RUNTIME"), stop=stop)
+    )
+
+    def on_signal() -> None:
+        if stop.is_set():
+            running.cancel()
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    try:
+        await running
+    except asyncio.CancelledError:
+        _LOG.warning("stopped_at_once")
+
+
+def _load(path: str | None) -> LoadedConfig:
+    try:
+        return load_config(path, os.environ)
+    except ConfigError as error:
+        _fail(str(error))
+
+
+def _fail(reason: str) -> NoReturn:
+    click.echo(f"infernet-node: {reason}", err=True)
+    sys.exit(1)

@@ -1,0 +1,25 @@
+"""Which texts of a configuration must never be shown."""
+
+from urllib.parse import urlsplit
+
+from infernet_node.config.models import Config
+
+
+def secrets_of(config: Config) -> tuple[str, ...]:
+    """Returns keys, tokens, passwords, and URLs that hold one."""
+    wallet, docker, token = config.chain.wallet, config.docker, config.server.status_token
+    values = [container.bearer for container in config.containers]
+    values += [docker.password] if docker else []
+    values += [wallet.private_key] if wallet and wallet.private_key else []
+    values += [token] if token else []
+    texts = [value.get_secret_value() for value in values]
+    texts += [url for url in config.chain.rpc_urls if _holds_key(url)]
+    if config.store.url and (password := urlsplit(config.store.url).password):
+        texts.append(password)
+    return tuple(text for text in texts if text)
+
+
+def _holds_key(url: str) -> bool:
+    """Whether an endpoint's URL has a place where providers put their API keys."""
+    parts = urlsplit(url)
+    return bool(parts.username or parts.password or parts.query or parts.path.strip("/"))

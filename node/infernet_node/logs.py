@@ -1,0 +1,121 @@
+"""Log lines: key=value on a terminal, JSON elsewhere and in the file; never a secret."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any
+
+import structlog
+from structlog.types import EventDict, Processor, WrappedLogger
+
+from infernet_node.config import LogConfig
+
+# Shorter texts are no secrets, and would tear holes into harmless lines.
+_SHORTEST_SECRET = 6
+_HIDDEN = "[secret]"
+_TIME = structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False)
+_COMMON: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    _TIME,
+]
+
+
+class LogFileError(Exception):
+    """The log file cannot be written; names the setting."""
+
+    code = "log_file"
+
+
+def configure_logging(config: LogConfig, secrets: Sequence[str]) -> None:
+    """Sends all log lines of the process to the console and to ``log.path``.
+
+    Args:
+        secrets: texts that are blotted out wherever they turn up.
+
+    Raises:
+        LogFileError: if the file cannot be opened.
+    """
+    hide = _Redaction(secrets)
+    console = logging.StreamHandler(sys.stderr)
+    terminal = sys.stderr.isatty()
+    console.setFormatter(_formatter(_key_values() if terminal else _json(), hide))
+    file = _file(config)
+    file.setFormatter(_formatter(_json(), hide))
+    root = logging.getLogger()
+    root.handlers = [console, file]
+    root.setLevel(config.level.upper())
+    # Libraries tell too much about too little at lower levels.
+    for library in ("uvicorn", "aiohttp", "sqlalchemy", "aiosqlite", "web3", "asyncio"):
+        logging.getLogger(library).setLevel(max(logging.WARNING, root.level))
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_COMMON,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _file(config: LogConfig) -> logging.Handler:
+    path = Path(config.path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return RotatingFileHandler(
+            path,
+            maxBytes=config.max_file_size,
+            backupCount=config.backup_count,
+            encoding="utf-8",
+        )
+    except OSError as error:
+        raise LogFileError(f"log.path: {path} cannot be written: {error.strerror}") from None
+
+
+def _formatter(renderer: Sequence[Processor], hide: Processor) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_COMMON,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            *renderer,
+            hide,
+        ],
+    )
+
+
+def _key_values() -> list[Processor]:
+    return [structlog.dev.ConsoleRenderer(pad_event_to=30)]
+
+
+def _json() -> list[Processor]:
+    return [
+        structlog.processors.format_exc_info,
+        _in_reading_order,
+        structlog.processors.JSONRenderer(default=str),
+    ]
+
+
+def _in_reading_order(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Puts what happened before what it happened to, as on the console."""
+    first = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
+    return {**first, **event}
+
+
+class _Redaction:
+    """Replaces secrets in a finished line, whichever way they got there."""
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        # A private key appears with and without its prefix.
+        bare = [secret.removeprefix("0x") for secret in secrets]
+        self._secrets = [secret for secret in bare if len(secret) >= _SHORTEST_SECRET]
+
+    def __call__(self, _logger: WrappedLogger, _method: str, line: Any) -> str:
+        text = str(line)
+        for secret in self._secrets:
+            if secret in text:
+                text = text.replace(secret, _HIDDEN)
+        return text

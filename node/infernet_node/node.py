@@ -1,0 +1,111 @@
+"""Puts the parts of a node together, runs them, and takes them apart in the right order."""
+
+import asyncio
+import socket
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import structlog
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from infernet_node.api.app import create_app
+from infernet_node.api.identity import default_status_networks
+from infernet_node.api.rate_limit import RateLimiter
+from infernet_node.api.services import Services
+from infernet_node.config import Config
+from infernet_node.containers.calls import ContainerClient
+from infernet_node.containers.endpoint import endpoints_of
+from infernet_node.jobs import Jobs
+from infernet_node.pipeline import Pipeline
+from infernet_node.server import HttpServer, listen
+from infernet_node.store.database import Database
+from infernet_node.store.jobs import JobStore
+from infernet_node.store.retention import delete_old_jobs
+from infernet_node.streams import Streams
+
+_LOG = structlog.get_logger(__name__)
+_STORE_FILE = "infernet_node.sqlite"
+
+
+class StartError(Exception):
+    """The node cannot start; names the setting and the fix."""
+
+    code = "start_failed"
+
+
+async def run_node(config: Config, *, runtime: str | None, stop: asyncio.Event) -> None:
+    """Runs a node until ``stop`` is set, then lets running work finish.
+
+    Args:
+        runtime: the environment variable ``RUNTIME``.
+
+    Raises:
+        StartError: if a setting does not work out on this machine.
+        ListenError: if the port is not free.
+    """
+    async with AsyncExitStack() as stack:
+        # The port comes first: it keeps a second node away from the rows of this one.
+        listener = stack.enter_context(listen(config.server))
+        services = await _assemble(config, runtime, stack)
+        await _serve(services, listener, stop)
+
+
+async def _assemble(config: Config, runtime: str | None, stack: AsyncExitStack) -> Services:
+    database = await _open_store(config)
+    stack.push_async_callback(database.close)
+    client = await ContainerClient.open(config.jobs.max_answer_bytes)
+    stack.push_async_callback(client.close)
+    endpoints = endpoints_of(config.containers, runtime)
+    pipeline = Pipeline(endpoints, client)
+    store = JobStore(database)
+    stack.push_async_callback(store.close)
+    networks = config.server.status_allowed_ips
+    return Services(
+        config=config,
+        jobs=Jobs(store, pipeline, config.jobs),
+        streams=Streams(store, pipeline, config.jobs),
+        store=store,
+        client=client,
+        endpoints=endpoints,
+        running_containers=lambda: config.containers,
+        status_networks=default_status_networks(runtime) if networks is None else networks,
+    )
+
+
+async def _serve(services: Services, listener: socket.socket, stop: asyncio.Event) -> None:
+    config = services.config
+    # Before any new job has a row, so that none is taken for one of an earlier process.
+    resumed = await services.jobs.resume()
+    server = HttpServer(create_app(services, RateLimiter(config.server.rate_limit)))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    retention = asyncio.create_task(
+        delete_old_jobs(
+            services.store,
+            retention=config.jobs.retention,
+            max_finished=config.jobs.max_finished,
+        )
+    )
+    host, port = listener.getsockname()[:2]
+    _LOG.info("listening", host=host, port=port, resumed_jobs=resumed)
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+    grace = config.jobs.drain_timeout
+    _LOG.info("stopping", grace=grace)
+    for task in (stopping, retention):
+        task.cancel()
+    # The server goes last: results can be fetched while work is being finished.
+    await asyncio.gather(services.jobs.close(grace), services.streams.close(grace))
+    await asyncio.wait((stopping, retention))
+    server.should_exit = True
+    await serving
+    _LOG.info("stopped")
+
+
+async def _open_store(config: Config) -> Database:
+    url = config.store.url or f"sqlite+aiosqlite:///{Path(config.log.path).parent / _STORE_FILE}"
+    try:
+        return await Database.open(url)
+    except (SQLAlchemyError, ImportError, OSError) as error:
+        shown = make_url(url).render_as_string(hide_password=True)
+        raise StartError(f"store.url: {shown} cannot be opened: {error}") from None
