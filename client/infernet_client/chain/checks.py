@@ -13,22 +13,37 @@ _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _KEY = re.compile(r"(0[xX])?[0-9a-fA-F]{64}")
 
 
+def any_case_address(field: str, value: Any) -> str:
+    """Returns an address in EIP-55 form, whatever the case of its digits.
+
+    Raises:
+        ParameterError: if it is not ``0x`` and 40 hex digits.
+    """
+    if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
+        raise ParameterError(field, f"{value!r} is not an address: 0x and 40 hex digits")
+    return str(to_checksum_address(value))
+
+
+def has_wrong_checksum(address: str) -> bool:
+    """Tells whether an address mixes upper and lower case in a way that is not its checksum."""
+    digits = address[2:]
+    return digits not in (digits.lower(), digits.upper()) and not is_checksum_address(address)
+
+
 def checked_address(field: str, value: Any) -> str:
     """Returns an address in EIP-55 form.
 
     Raises:
-        ParameterError: if it is not ``0x`` and 40 hex digits, or mixes upper and lower case
-            in a way that is not its checksum.
+        ParameterError: if it is no address, or its mixed case is not its checksum: one
+            digit may be wrong, and what is sent there is lost.
     """
-    if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
-        raise ParameterError(field, f"{value!r} is not an address: 0x and 40 hex digits")
-    digits = value[2:]
-    if digits not in (digits.lower(), digits.upper()) and not is_checksum_address(value):
+    address = any_case_address(field, value)
+    if has_wrong_checksum(value):
         raise ParameterError(
             field,
             f"{value} does not match its checksum; a digit is wrong, or write it in lower case",
         )
-    return str(to_checksum_address(value))
+    return address
 
 
 def checked_uint(field: str, value: Any, bits: int) -> int:

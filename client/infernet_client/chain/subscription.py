@@ -5,7 +5,7 @@ from typing import Any, NoReturn, Self, overload
 
 from eth_account.messages import SignableMessage
 
-from infernet_client.chain.checks import checked_address, checked_uint
+from infernet_client.chain.checks import any_case_address, checked_address, checked_uint
 from infernet_client.error import ParameterError
 from infernet_protocol.delegation import signable_message
 from infernet_protocol.hashing import container_id
@@ -65,7 +65,8 @@ class Subscription:
         """Takes the eleven :data:`FIELDS`, by position in this order or by name.
 
         Args:
-            owner: consumer contract that receives the outputs.
+            owner: consumer contract that receives the outputs. Its case need not be its
+                checksum; that of the other addresses must, if it is mixed.
             active_at: UNIX seconds from which it is answered; 0 for at once.
             period: seconds between intervals; 0 for a single one.
             frequency: number of intervals.
@@ -88,7 +89,8 @@ class Subscription:
         if not isinstance(fields["lazy"], bool):
             raise ParameterError("lazy", f"{fields['lazy']!r} is not true or false")
         self._chain = ChainSubscription(
-            owner=checked_address("owner", fields["owner"]),
+            # A wrong digit here goes nowhere: the signature is checked by the owner itself.
+            owner=any_case_address("owner", fields["owner"]),
             active_at=checked_uint("active_at", fields["active_at"], 32),
             period=checked_uint("period", fields["period"], 32),
             frequency=checked_uint("frequency", fields["frequency"], 32),

@@ -1,0 +1,210 @@
+"""The signed request: its shapes, what the node receives, and that the coordinator takes it."""
+
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from infernet_client import SyncNodeClient
+from infernet_client.chain.abis import COORDINATOR_ABI
+from infernet_client.chain_utils import RPC, ZERO_ADDRESS, Subscription
+from infernet_client.error import APIError, ParameterError
+from infernet_client.node import NodeClient
+from infernet_protocol.hashing import delegation_key
+from test.client.deployed import OTHER_KEY, OWNER_KEY, DeployedChain
+from test.client.scripted_node import ScriptedNode
+from test.client.test_subscription import COORDINATOR, EXPIRY, SAMPLE, VECTORS
+
+
+class ChainIdEndpoint:
+    """Knows the chain id and nothing else; keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.url = ""
+
+    async def answer(self, request: web.Request) -> web.Response:
+        call = await request.json()
+        self.asked.append(call["method"])
+        return web.json_response({"jsonrpc": "2.0", "id": call["id"], "result": hex(31337)})
+
+
+@pytest.fixture
+async def endpoint() -> AsyncIterator[ChainIdEndpoint]:
+    endpoint = ChainIdEndpoint()
+    app = web.Application()
+    app.router.add_post("/", endpoint.answer)
+    server = TestServer(app)
+    await server.start_server()
+    endpoint.url = str(server.make_url("/"))
+    yield endpoint
+    await server.close()
+
+
+def in_ten_seconds() -> int:
+    return int(time.time() + 10)
+
+
+def arguments(endpoint: ChainIdEndpoint, **changes: Any) -> dict[str, Any]:
+    usual = {
+        "sub": Subscription(**SAMPLE),
+        "rpc": RPC(endpoint.url),
+        "coordinator_address": COORDINATOR,
+        "expiry": in_ten_seconds(),
+        "nonce": 7,
+        "private_key": OWNER_KEY,
+        "data": {"text": "Can shrimp actually fry rice fr?"},
+    }
+    return {name: value for name, value in (usual | changes).items() if value is not None}
+
+
+async def test_the_node_receives_subscription_signature_and_data(
+    client: NodeClient, node: ScriptedNode, endpoint: ChainIdEndpoint
+) -> None:
+    with pytest.raises(APIError, match="Signature expired"):
+        await client.request_delegated_subscription(**arguments(endpoint, expiry=EXPIRY))
+
+    (body,) = node.bodies("POST", "/api/jobs")
+    _, _, v, r, s = VECTORS[7]
+    assert body == {
+        "signature": {"nonce": 7, "expiry": EXPIRY, "v": v, "r": r, "s": s},
+        "subscription": Subscription(**SAMPLE).serialized,
+        "data": {"text": "Can shrimp actually fry rice fr?"},
+    }
+    assert endpoint.asked == ["eth_chainId"]
+
+
+async def test_both_names_positions_and_a_url_make_the_same_request(
+    client: NodeClient, node: ScriptedNode, endpoint: ChainIdEndpoint
+) -> None:
+    usual = arguments(endpoint)
+    untyped: Any = client
+
+    await untyped.request_delegated_subscription(**usual)
+    usual["subscription"] = usual.pop("sub")
+    await untyped.request_delegated_subscription(**usual)
+    order = ["subscription", "rpc", "coordinator_address", "expiry", "nonce", "private_key", "data"]
+    await untyped.request_delegated_subscription(*(usual[name] for name in order))
+    await untyped.request_delegated_subscription(**{**usual, "rpc": endpoint.url})
+
+    bodies = [json.dumps(body) for body in node.bodies("POST", "/api/jobs")]
+    assert len(bodies) == 4
+    assert len(set(bodies)) == 1
+
+
+async def test_without_a_nonce_a_random_one_is_drawn(
+    client: NodeClient, node: ScriptedNode, endpoint: ChainIdEndpoint
+) -> None:
+    for _ in range(2):
+        await client.request_delegated_subscription(**arguments(endpoint, nonce=None))
+
+    nonces = [body["signature"]["nonce"] for body in node.bodies("POST", "/api/jobs")]
+    assert nonces[0] != nonces[1]
+    assert all(0 <= nonce < 2**32 for nonce in nonces)
+
+
+@pytest.mark.parametrize("nonce", [0, 2**32 - 1])
+async def test_every_uint32_is_a_nonce(
+    client: NodeClient, node: ScriptedNode, endpoint: ChainIdEndpoint, nonce: int
+) -> None:
+    await client.request_delegated_subscription(**arguments(endpoint, nonce=nonce))
+
+    assert node.seen[-1].body["signature"]["nonce"] == nonce
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "problem"),
+    [
+        ({"subscription": Subscription(**SAMPLE)}, TypeError, "subscription is given twice"),
+        ({"sub": None}, TypeError, "missing subscription"),
+        ({"rpc": None, "expiry": None}, TypeError, "missing rpc, expiry"),
+        ({"sub": SAMPLE}, TypeError, "subscription is not a Subscription"),
+        ({"data": "text"}, TypeError, "data is not a mapping"),
+        ({"gas": 1}, TypeError, "unknown argument 'gas'"),
+        ({"nonce": 2**32}, ParameterError, "nonce: 4294967296 is outside"),
+        ({"expiry": time.time()}, ParameterError, "expiry: .* is not an integer"),
+        ({"coordinator_address": "0x19f...xJ7"}, ParameterError, "verifying_contract: "),
+        ({"private_key": "0x12s3cret"}, ParameterError, "private_key: not 64 hex digits"),
+    ],
+)
+async def test_wrong_arguments_are_named_before_anything_is_asked(
+    client: NodeClient,
+    node: ScriptedNode,
+    endpoint: ChainIdEndpoint,
+    changes: dict[str, Any],
+    error: type[Exception],
+    problem: str,
+) -> None:
+    wrong = arguments(endpoint, **changes)
+
+    with pytest.raises(error, match=problem) as caught:
+        await client.request_delegated_subscription(**wrong)
+
+    assert "s3cret" not in str(caught.value)
+    assert endpoint.asked == []
+    assert node.seen == []
+
+
+async def test_too_many_positions_are_refused(client: NodeClient) -> None:
+    untyped: Any = client
+
+    with pytest.raises(TypeError, match="9 positional arguments"):
+        await untyped.request_delegated_subscription(*range(9))
+
+
+def test_the_synchronous_face_signs_too(chain: DeployedChain, node: ScriptedNode) -> None:
+    with SyncNodeClient(node.url) as client:
+        client.request_delegated_subscription(
+            Subscription(**SAMPLE),
+            chain.url,
+            chain.coordinator,
+            in_ten_seconds(),
+            private_key=OWNER_KEY,
+            data={"text": "?"},
+        )
+
+    assert node.seen[-1].body["data"] == {"text": "?"}
+
+
+@pytest.mark.parametrize(("key", "reason"), [(OWNER_KEY, None), (OTHER_KEY, "SignerMismatch")])
+async def test_the_deployed_coordinator_takes_the_signers_signature_only(
+    chain: DeployedChain,
+    client: NodeClient,
+    node: ScriptedNode,
+    rpc: RPC,
+    key: str,
+    reason: str | None,
+) -> None:
+    subscription = Subscription(**{**SAMPLE, "owner": chain.consumer, "wallet": ZERO_ADDRESS})
+    expiry = chain.anvil.timestamp + 1000
+    await client.request_delegated_subscription(
+        sub=subscription,
+        rpc=rpc,
+        coordinator_address=chain.coordinator,
+        expiry=max(expiry, in_ten_seconds()),
+        nonce=3,
+        private_key=key,
+        data={"text": "?"},
+    )
+    signature = node.seen[-1].body["signature"]
+    coordinator = chain.web3.eth.contract(chain.coordinator, abi=COORDINATOR_ABI)  # type: ignore[call-overload]
+    create = coordinator.functions.createSubscriptionDelegatee(
+        signature["nonce"],
+        signature["expiry"],
+        subscription.on_chain.to_abi(),
+        signature["v"],
+        signature["r"].to_bytes(32, "big"),
+        signature["s"].to_bytes(32, "big"),
+    )
+
+    if reason is None:
+        create.transact()
+        key_of_pair = delegation_key(chain.consumer, 3)
+        assert coordinator.functions.delegateCreatedIds(key_of_pair).call() == 1
+    else:
+        with pytest.raises(Exception, match="0x10c74b03"):  # SignerMismatch()
+            create.call()
