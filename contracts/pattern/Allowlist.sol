@@ -3,6 +3,7 @@ pragma solidity ^0.8.13;
 
 /// @title Allowlist
 /// @notice Mix-in that restricts which nodes may answer; put `onlyAllowedNode(node)` on `_receiveCompute`
+/// @dev Without private functions: a consumer could not name its own alike
 abstract contract Allowlist {
     mapping(address => bool) private allowedNodes;
 
@@ -23,7 +24,8 @@ abstract contract Allowlist {
     /// @param initialAllowed nodes allowed from the start
     constructor(address[] memory initialAllowed) {
         for (uint256 i = 0; i < initialAllowed.length; i++) {
-            _setAllowed(initialAllowed[i], true);
+            allowedNodes[initialAllowed[i]] = true;
+            emit AllowlistNodeUpdated(initialAllowed[i], true);
         }
     }
 
@@ -40,12 +42,8 @@ abstract contract Allowlist {
     /// @param statuses their new statuses
     function _updateAllowlist(address[] memory nodes, bool[] memory statuses) internal {
         for (uint256 i = 0; i < nodes.length; i++) {
-            _setAllowed(nodes[i], statuses[i]);
+            allowedNodes[nodes[i]] = statuses[i];
+            emit AllowlistNodeUpdated(nodes[i], statuses[i]);
         }
-    }
-
-    function _setAllowed(address node, bool allowed) private {
-        allowedNodes[node] = allowed;
-        emit AllowlistNodeUpdated(node, allowed);
     }
 }
