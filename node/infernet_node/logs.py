@@ -88,7 +88,9 @@ def _formatter(renderer: Sequence[Processor], hide: Processor) -> logging.Format
 
 
 def _key_values() -> list[Processor]:
-    return [structlog.dev.ConsoleRenderer(pad_event_to=30)]
+    # Not the default, which prints local variables: they hold keys and what callers ask.
+    plain = structlog.dev.plain_traceback
+    return [structlog.dev.ConsoleRenderer(pad_event_to=30, exception_formatter=plain)]
 
 
 def _json() -> list[Processor]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -34,11 +35,18 @@ class StartError(Exception):
     code = "start_failed"
 
 
-async def run_node(config: Config, *, runtime: str | None, stop: asyncio.Event) -> None:
+async def run_node(
+    config: Config,
+    *,
+    runtime: str | None,
+    stop: asyncio.Event,
+    on_listening: Callable[[int], None] = lambda _port: None,
+) -> None:
     """Runs a node until ``stop`` is set, then lets running work finish.
 
     Args:
         runtime: the environment variable ``RUNTIME``.
+        on_listening: told the port of the REST interface once it answers.
 
     Raises:
         StartError: if a setting does not work out on this machine.
@@ -47,11 +55,17 @@ async def run_node(config: Config, *, runtime: str | None, stop: asyncio.Event) 
     async with AsyncExitStack() as stack:
         # The port comes first: it keeps a second node away from the rows of this one.
         listener = stack.enter_context(listen(config.server))
-        services = await _assemble(config, runtime, stack)
-        await _serve(services, listener, stop)
+        services = await assemble(config, runtime, stack)
+        limiter = RateLimiter(config.server.rate_limit)
+        await serve(services, limiter, listener, stop, on_listening)
 
 
-async def _assemble(config: Config, runtime: str | None, stack: AsyncExitStack) -> Services:
+async def assemble(config: Config, runtime: str | None, stack: AsyncExitStack) -> Services:
+    """Makes the parts of a node, which end when ``stack`` is closed.
+
+    Raises:
+        StartError: if the store cannot be opened.
+    """
     database = await _open_store(config)
     stack.push_async_callback(database.close)
     client = await ContainerClient.open(config.jobs.max_answer_bytes)
@@ -73,11 +87,18 @@ async def _assemble(config: Config, runtime: str | None, stack: AsyncExitStack) 
     )
 
 
-async def _serve(services: Services, listener: socket.socket, stop: asyncio.Event) -> None:
+async def serve(
+    services: Services,
+    limiter: RateLimiter,
+    listener: socket.socket,
+    stop: asyncio.Event,
+    on_listening: Callable[[int], None],
+) -> None:
+    """Takes up interrupted jobs, answers requests until ``stop``, and finishes what runs."""
     config = services.config
     # Before any new job has a row, so that none is taken for one of an earlier process.
     resumed = await services.jobs.resume()
-    server = HttpServer(create_app(services, RateLimiter(config.server.rate_limit)))
+    server = HttpServer(create_app(services, limiter))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     retention = asyncio.create_task(
         delete_old_jobs(
@@ -88,6 +109,7 @@ async def _serve(services: Services, listener: socket.socket, stop: asyncio.Even
     )
     host, port = listener.getsockname()[:2]
     _LOG.info("listening", host=host, port=port, resumed_jobs=resumed)
+    on_listening(port)
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
     grace = config.jobs.drain_timeout

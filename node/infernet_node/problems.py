@@ -101,7 +101,7 @@ def _shown(detail: ErrorDetails) -> str:
     value = detail["input"]
     if any(step in _SECRET_KEYS for step in detail["loc"]):
         return ""
-    if isinstance(value, str) and len(value) <= _LONGEST_SHOWN:
+    if isinstance(value, str) and 0 < len(value) <= _LONGEST_SHOWN:
         return f', not "{value}"'
     if isinstance(value, bool):
         return f", not {str(value).lower()}"

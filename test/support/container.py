@@ -52,7 +52,7 @@ class ScriptedContainer:
     """Records what it is asked, and answers as ``answer`` says, which tests replace freely."""
 
     answer: Answer = echo
-    resources: Answer = answering({"service_id": "scripted"})
+    resources: Answer = field(default_factory=lambda: answering({"service_id": "scripted"}))
     questions: list[Any] = field(default_factory=list)
     """Bodies of ``POST /service_output`` in order of arrival."""
     headers: list[dict[str, str]] = field(default_factory=list)

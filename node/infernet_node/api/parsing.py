@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
 from infernet_node.api.errors import MalformedError, TooLargeError
@@ -114,9 +114,9 @@ def parse_status(body: Any, known: Mapping[str, ContainerConfig]) -> StatusRepor
     return StatusReport(job_id, _STATUSES[status], containers)
 
 
-def _container_hash(value: str) -> bytes:
+def _container_hash(value: Any) -> bytes:
     try:
-        hashed = bytes.fromhex(value.removeprefix("0x"))
+        hashed = bytes.fromhex(value.removeprefix("0x")) if isinstance(value, str) else b""
     except ValueError:
         hashed = b""
     if len(hashed) != 32:
@@ -138,7 +138,7 @@ class _Subscription(BaseModel):
     period: Uint32
     frequency: Uint32
     redundancy: Uint16
-    containers: Annotated[str, AfterValidator(_container_hash)]
+    containers: Annotated[bytes, BeforeValidator(_container_hash)]
     lazy: bool
     verifier: Address
     payment_amount: Uint256
@@ -161,8 +161,8 @@ def _delegated(body: dict[str, Any]) -> DelegatedRequest:
         raise MalformedError("; ".join(str(p) for p in problems_of(error))) from None
     message = {key: body[key] for key in ("signature", "subscription", "data")}
     return DelegatedRequest(
-        Subscription.from_abi(request.subscription.model_dump().values()),
-        Signature(**request.signature.model_dump()),
+        Subscription.from_abi(dict(request.subscription).values()),
+        Signature(**dict(request.signature)),
         request.data,
         message,
     )
