@@ -1,0 +1,232 @@
+"""The workflow: backend, preprocessing and postprocessing of text generation by TGI."""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from tgi_service import parameters as generation
+from tgi_service import workflow_args as args
+from tgi_service.backend import Generated, StreamItem, TgiBackend, TokenStream
+from tgi_service.call import Call, current_call
+from tgi_service.errors import ConfigurationError, InfernetMLException, InvalidRequestError
+from tgi_service.logs import fields
+from tgi_service.retries import retry
+from tgi_service.transport import Transport
+
+Answer = TypeVar("Answer")
+log = logging.getLogger(__name__)
+_PROBE = "hello"
+
+
+class TgiInferenceRequest(BaseModel):
+    """What a workflow is asked: a prompt."""
+
+    text: str
+
+
+class TGIClientInferenceWorkflow:
+    """Asks one TGI server for text. Subclasses override the hooks, whose names begin ``do_``.
+
+    Several threads may use one object at once.
+
+    Args:
+        server_url: where prompts are posted, ``http(s)://host[:port][/path]``.
+        timeout: seconds to wait for a connection, and for each further sign of life.
+        headers: sent with every request.
+        cookies: sent with every request.
+        retry_params: any of ``tries``, ``delay``, ``max_delay``, ``backoff``, ``jitter``.
+        inference_params: generation parameters of every request, such as ``temperature``.
+
+    Raises:
+        ConfigurationError: if an argument is not valid; a ``ValueError``.
+    """
+
+    def __init__(
+        self,
+        server_url: str,
+        timeout: float | None = args.DEFAULT_TIMEOUT,
+        headers: Mapping[str, str] | None = None,
+        cookies: Mapping[str, str] | None = None,
+        retry_params: Mapping[str, Any] | None = None,
+        **inference_params: Any,
+    ) -> None:
+        transport = Transport(
+            args.read_server_url(server_url),
+            timeout=args.read_timeout(timeout),
+            headers=args.read_headers(headers),
+            cookies=args.read_cookies(cookies),
+        )
+        self.backend = TgiBackend(server_url, transport)
+        self.retry_policy = args.retry_policy(args.read_retry_params(retry_params))
+        try:
+            self.inference_params = generation.read_parameters(inference_params)
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from None
+        left_out = sorted(self.inference_params.keys() & generation.NOT_FOR_STREAMS)
+        if left_out:
+            log.warning("left_out_of_streams", extra=fields(parameters=left_out))
+        self._jitter = random.Random()  # noqa: S311 - spreads retries, protects nothing
+        self._is_set_up = False
+        self._counting = threading.Lock()
+        self._inferences = 0
+        self._proofs = 0
+
+    def setup(self) -> bool:
+        """Makes the object ready, and finds out whether TGI accepts the configuration.
+
+        Raises:
+            InfernetMLException: if TGI does not answer.
+        """
+        self._is_set_up = True
+        self.do_setup()
+        return True
+
+    def do_setup(self) -> None:
+        """Hook of :meth:`setup`: has one token generated."""
+        self._generate(_PROBE, {**self.inference_params, "max_new_tokens": 1}, current_call())
+
+    def inference(self, request: TgiInferenceRequest, log_preprocessed_data: bool = True) -> str:
+        """Answers a request.
+
+        Args:
+            log_preprocessed_data: whether the prompt may be written to the log.
+
+        Raises:
+            ValueError: if :meth:`setup` was not called.
+            InfernetMLException: if TGI does not answer; also a ``ServiceException``.
+        """
+        self._require_setup("inference")
+        prompt = self.do_preprocessing(request)
+        if log_preprocessed_data:
+            log.info("prompt", extra=fields(prompt=current_call().messages or prompt))
+        text = self.do_postprocessing(request, self.do_run_model(prompt))
+        with self._counting:
+            self._inferences += 1
+        return text
+
+    def do_preprocessing(self, request: TgiInferenceRequest) -> str:
+        """Hook: returns the prompt for a request."""
+        return request.text
+
+    def do_run_model(self, prompt: str) -> str:
+        """Hook: returns the generated text for a prompt.
+
+        Raises:
+            InfernetMLException: if TGI does not answer.
+        """
+        call = current_call()
+        if call.messages:
+            chat = self._chat_parameters(call)
+            return self._ask(
+                call, lambda: self.backend.chat(call.messages, chat, call.cancellation)
+            )
+        return self._generate(prompt, self._parameters(call), call)
+
+    def do_postprocessing(self, request: TgiInferenceRequest, text: str) -> str:
+        """Hook: returns the answer for a generated text."""
+        return text
+
+    def stream(self, request: TgiInferenceRequest) -> Iterator[StreamItem]:
+        """Answers a request token by token. The first token is there when this returns.
+
+        Raises:
+            ValueError: if :meth:`setup` was not called.
+            InfernetMLException: if TGI does not answer; while iterating, if it breaks off.
+        """
+        self._require_setup("stream")
+        return self.do_stream(self.do_preprocessing(request))
+
+    def do_stream(self, prompt: str) -> Iterator[StreamItem]:
+        """Hook: returns the tokens for a prompt.
+
+        Raises:
+            InfernetMLException: if TGI does not answer.
+        """
+        call = current_call()
+        if call.messages:
+            chat = self._chat_parameters(call)
+
+            def attempt() -> TokenStream:
+                return TokenStream(self.backend.stream_chat(call.messages, chat, call.cancellation))
+        else:
+            native = self._parameters(call, generation.NOT_FOR_STREAMS, "a stream")
+
+            def attempt() -> TokenStream:
+                return TokenStream(self.backend.stream(prompt, native, call.cancellation))
+
+        return self._retrying(call, attempt)
+
+    def generate_proof(self) -> Any:
+        """Would prove an inference.
+
+        Raises:
+            NotImplementedError: always, unless a subclass overrides :meth:`do_generate_proof`.
+        """
+        with self._counting:
+            if self._inferences <= self._proofs:
+                log.warning("no_inference_to_prove", extra=fields(inferences=self._inferences))
+            self._proofs += 1
+        return self.do_generate_proof()
+
+    def do_generate_proof(self) -> Any:
+        """Hook of :meth:`generate_proof`."""
+        raise NotImplementedError("there are no proofs for text generated by TGI")
+
+    def _require_setup(self, step: str) -> None:
+        if not self._is_set_up:
+            raise ValueError(f"setup not called before {step}")
+
+    def _parameters(
+        self, call: Call, excluded: frozenset[str] = frozenset(), kind: str = ""
+    ) -> dict[str, Any]:
+        """Lays the parameters of a call over the configured ones.
+
+        Configured parameters that this kind of call cannot have are left out; those that the
+        call itself asks for are refused.
+        """
+        for name in call.parameters:
+            if name in excluded:
+                raise InvalidRequestError(f"data.parameters: {name} cannot be used for {kind}")
+        merged = generation.merge(generation.DEFAULTS, self.inference_params, call.parameters)
+        return {name: value for name, value in merged.items() if name not in excluded}
+
+    def _chat_parameters(self, call: Call) -> dict[str, Any]:
+        return generation.for_chat(self._parameters(call, generation.NOT_FOR_CHATS, "a chat"))
+
+    def _generate(self, prompt: str, parameters: Mapping[str, Any], call: Call) -> str:
+        complete = generation.merge(generation.DEFAULTS, parameters)
+        return self._ask(call, lambda: self.backend.generate(prompt, complete, call.cancellation))
+
+    def _ask(self, call: Call, attempt: Callable[[], Generated]) -> str:
+        generated = self._retrying(call, attempt)
+        call.details = generated.details
+        return generated.text
+
+    def _retrying(self, call: Call, attempt: Callable[[], Answer]) -> Answer:
+        def timed() -> Answer:
+            call.attempts += 1
+            started = time.monotonic()
+            try:
+                return attempt()
+            finally:
+                call.tgi_seconds += time.monotonic() - started
+
+        return retry(
+            timed,
+            self.retry_policy,
+            pause=call.cancellation.pause,
+            on_retry=_log_retry,
+            source=self._jitter,
+        )
+
+
+def _log_retry(error: InfernetMLException, attempt: int, wait: float) -> None:
+    log.warning(
+        "tgi_retry",
+        extra=fields(error=type(error).__name__, reason=str(error), attempt=attempt, wait=wait),
+    )
