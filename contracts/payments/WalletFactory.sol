@@ -3,13 +3,18 @@ pragma solidity ^0.8.13;
 
 import {Registry} from "../Registry.sol";
 import {Wallet} from "./Wallet.sol";
+import {WalletProxy} from "./WalletProxy.sol";
 
 /// @title WalletFactory
 /// @notice Creates wallets and remembers them; the coordinator accepts no others
+/// @dev The first wallet is a whole one and lends its code to the later ones. It takes the factory's first nonce,
+///      on which a published address depends, so that the code cannot be deployed beforehand
 contract WalletFactory {
     Registry private immutable REGISTRY;
 
     mapping(address => bool) private wallets;
+
+    address private firstWallet;
 
     /// @notice A wallet was created
     /// @param caller who asked for it; anyone may create a wallet for anyone
@@ -27,7 +32,12 @@ contract WalletFactory {
     /// @param initialOwner may withdraw and approve; zero is allowed
     /// @return wallet address of the new wallet
     function createWallet(address initialOwner) external returns (address wallet) {
-        wallet = address(new Wallet(REGISTRY, initialOwner));
+        if (firstWallet == address(0)) {
+            wallet = address(new Wallet(REGISTRY, initialOwner));
+            firstWallet = wallet;
+        } else {
+            wallet = address(new WalletProxy(firstWallet, initialOwner));
+        }
         wallets[wallet] = true;
         emit WalletCreated(msg.sender, initialOwner, wallet);
     }

@@ -4,10 +4,9 @@ pragma solidity ^0.8.24;
 import {Coordinator, Subscription} from "../../contracts/Coordinator.sol";
 import {InboxItem} from "../../contracts/Inbox.sol";
 import {BaseConsumer} from "../../contracts/consumer/Base.sol";
-import {CallbackConsumer} from "../../contracts/consumer/Callback.sol";
 import {SubscriptionConsumer} from "../../contracts/consumer/Subscription.sol";
 import {Deployment} from "./support/Deployment.sol";
-import {RecordingConsumer, Terms} from "./support/RecordingConsumer.sol";
+import {Terms} from "./support/RecordingConsumer.sol";
 
 /// @notice Overrides nothing
 contract BareConsumer is BaseConsumer {

@@ -341,7 +341,7 @@ contract AwkwardConsumer is RecordingConsumer {
             try COORDINATOR.deliverCompute(subscriptionId, interval, input, output, proof, address(0)) {
                 assert(false);
             } catch (bytes memory reason) {
-                assert(bytes4(reason) == 0xab143c06);
+                assert(keccak256(reason) == keccak256(hex"ab143c06"));
             }
         }
         if (behaviour == Behaviour.Manage) {

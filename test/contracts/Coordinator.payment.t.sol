@@ -2,8 +2,6 @@
 pragma solidity ^0.8.24;
 
 import {stdError} from "forge-std/StdError.sol";
-import {Vm} from "forge-std/Vm.sol";
-import {Ownable} from "solady/auth/Ownable.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 import {Coordinator} from "../../contracts/Coordinator.sol";
 import {Wallet} from "../../contracts/payments/Wallet.sol";

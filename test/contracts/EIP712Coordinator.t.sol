@@ -263,10 +263,10 @@ contract DelegatedCreationTest is Delegation {
         Signature memory sig = _sign(signerKey, 0, EXPIRY, sub);
         bytes4 invalidSignature = 0x8baa579f;
 
-        for (uint256 v = 0; v < 256; v++) {
+        for (uint8 v = 0; v < 255; v++) {
             if (v == 27 || v == 28) continue;
             vm.expectRevert(invalidSignature);
-            _create(0, EXPIRY, sub, Signature(uint8(v), sig.r, sig.s));
+            _create(0, EXPIRY, sub, Signature(v, sig.r, sig.s));
         }
         vm.expectRevert(invalidSignature);
         _create(0, EXPIRY, sub, Signature(27, 0, 0));

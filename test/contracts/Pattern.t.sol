@@ -2,7 +2,6 @@
 pragma solidity ^0.8.24;
 
 import {Test} from "forge-std/Test.sol";
-import {Vm} from "forge-std/Vm.sol";
 import {stdError} from "forge-std/StdError.sol";
 import {Allowlist} from "../../contracts/pattern/Allowlist.sol";
 import {Delegator} from "../../contracts/pattern/Delegator.sol";

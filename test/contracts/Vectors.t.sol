@@ -171,7 +171,7 @@ contract VectorsTest is Test {
         assertEq(IVerifier.requestProofVerification.selector, bytes4(0x81e79a90));
     }
 
-    function test_SelectorsOfOwnership() public view {
+    function test_SelectorsOfOwnership() public pure {
         Wallet wallet = Wallet(payable(0));
         assertEq(wallet.owner.selector, bytes4(0x8da5cb5b));
         assertEq(wallet.transferOwnership.selector, bytes4(0xf2fde38b));

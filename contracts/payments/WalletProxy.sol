@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.13;
+
+/// @title WalletProxy
+/// @notice Wallet that runs the code of a `Wallet`, at a sixth of the price of one
+/// @dev What an account sees is a `Wallet`: owner, allowances, locked amounts and funds lie here, the code there.
+///      That code has neither a self-destruct nor a delegate call, so that it can neither vanish nor change
+contract WalletProxy {
+    /// @dev Slot of the owner in `Wallet`, fixed by its base `Ownable`
+    bytes32 private constant OWNER_SLOT = 0xffffffffffffffffffffffffffffffffffffffffffffffffffffffff74873927;
+
+    address private immutable IMPLEMENTATION;
+
+    /// @notice The owner changed; declared as in `Wallet`
+    /// @param oldOwner previous owner
+    /// @param newOwner present owner
+    event OwnershipTransferred(address indexed oldOwner, address indexed newOwner);
+
+    /// @dev Sets the owner here rather than through a call, for which `Wallet` would need a function that anyone
+    ///      could try
+    /// @param implementation a `Wallet` of the same registry
+    /// @param initialOwner may withdraw and approve; zero is allowed
+    constructor(address implementation, address initialOwner) {
+        IMPLEMENTATION = implementation;
+        assembly ("memory-safe") {
+            sstore(OWNER_SLOT, initialOwner)
+        }
+        emit OwnershipTransferred(address(0), initialOwner);
+    }
+
+    /// @notice Accepts deposits of the native coin, within the stipend of a plain transfer
+    receive() external payable {}
+
+    /// @notice Everything else is the business of the implementation
+    /// @dev Assembly, since revert data cannot be passed on unchanged without. The memory is written from its
+    ///      start, which is safe because no Solidity code follows
+    // solhint-disable-next-line no-complex-fallback
+    fallback() external payable {
+        address implementation = IMPLEMENTATION;
+        assembly {
+            calldatacopy(0, 0, calldatasize())
+            let success := delegatecall(gas(), implementation, 0, calldatasize(), 0, 0)
+            returndatacopy(0, 0, returndatasize())
+            if success { return(0, returndatasize()) }
+            revert(0, returndatasize())
+        }
+    }
+}
