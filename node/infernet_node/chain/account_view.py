@@ -8,7 +8,7 @@ from infernet_node.chain.fees import Policy, quote
 from infernet_node.chain.header import Header
 from infernet_node.chain.lifecycle import Observation, Receipt
 from infernet_node.chain.rpc import Request, Rpc
-from infernet_node.chain.rpc_errors import RpcError
+from infernet_node.chain.rpc_errors import RpcError, or_raise
 
 LATEST = "latest"
 
@@ -46,8 +46,8 @@ class AccountView:
         block, mined, pending, price, tip, *rest = await self.rpc.batch(requests)
         if not self._transfer_gas:
             self._transfer_gas = _quantity(rest.pop())
-        head = Header.from_rpc(_result(block))
-        receipts = [Receipt.from_rpc(_result(item)) for item in rest]
+        head = Header.from_rpc(or_raise(block))
+        receipts = [Receipt.from_rpc(or_raise(item)) for item in rest]
         next_nonce = _quantity(mined)
         suggested = _suggested_price(head.base_fee, price, tip)
         return Observation(
@@ -68,11 +68,5 @@ def _suggested_price(base_fee: int | None, price: Any, tip: Any) -> int:
     return _quantity(tip)
 
 
-def _result(item: Any) -> Any:
-    if isinstance(item, RpcError):
-        raise item
-    return item
-
-
 def _quantity(item: Any) -> int:
-    return int(_result(item), 16)
+    return int(or_raise(item), 16)

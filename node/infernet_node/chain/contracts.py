@@ -16,6 +16,7 @@ from infernet_protocol.output import Delivery
 from infernet_protocol.subscription import ABI_TYPE, ZERO_ADDRESS, Subscription
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +46,17 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
-class ViewCall(Generic[T]):
+class ViewCall(Generic[T_co]):
     """A read of a contract together with the reading of its answer."""
 
     to: str
     data: bytes
-    decode: Callable[[bytes], T]
+    decode: Callable[[bytes], T_co]
 
     def request(self, block: str) -> Request:
         return Request("eth_call", ({"to": self.to, "data": "0x" + self.data.hex()}, block))
 
-    def result(self, returned: str) -> T:
+    def result(self, returned: str) -> T_co:
         """Decodes what ``eth_call`` returned.
 
         Raises:

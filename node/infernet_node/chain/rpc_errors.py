@@ -6,12 +6,14 @@ chain's opinion, the same wherever it is asked).
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
 from infernet_protocol.contract_errors import error_name
+
+T = TypeVar("T")
 
 _ERROR_STRING = bytes.fromhex("08c379a0")  # Error(string): revert("...") and require(x, "...")
 _PANIC = bytes.fromhex("4e487b71")  # Panic(uint256): failed assertion or checked arithmetic
@@ -76,6 +78,22 @@ class RevertError(RpcError):
         """Everything known about the reason, for logs and for matching by substring."""
         parts = [self.message, self.name or _reason(self.data)]
         return ": ".join(part for part in parts if part)
+
+
+def or_raise(result: T | RpcError) -> T:
+    """Returns a result of a batch, or raises the error that stands in its place."""
+    if isinstance(result, RpcError):
+        raise result
+    return result
+
+
+def if_reverted(result: T | RpcError, instead: T) -> T:
+    """Returns a result of a batch, or a value in place of a revert, which is an answer too.
+
+    Raises:
+        RpcError: the request failed in another way, which says nothing about the chain.
+    """
+    return instead if isinstance(result, RevertError) else or_raise(result)
 
 
 def _reason(data: bytes) -> str:

@@ -19,8 +19,9 @@ from contextlib import suppress
 import structlog
 from eth_account.signers.local import LocalAccount
 
-from infernet_node.chain.account_view import LATEST, AccountView
+from infernet_node.chain.account_view import AccountView
 from infernet_node.chain.fees import Policy, policy_for
+from infernet_node.chain.gas import estimate_gas
 from infernet_node.chain.journal import IN_FLIGHT, Entry, Intent, Journal, Signed, State
 from infernet_node.chain.lifecycle import (
     Action,
@@ -43,8 +44,6 @@ from infernet_node.store.database import Database
 
 log = structlog.get_logger(__name__)
 
-GAS_MARGIN_PERCENT = 10
-
 
 class Transactions:
     """Sends transactions of one account on one chain, many at a time.
@@ -54,7 +53,7 @@ class Transactions:
         chain_id: EIP-155 chain id.
         network: names the chain in the store; a development chain that is started afresh
             needs a new name, since its nonces start again.
-        max_gas_limit: no transaction is given more gas.
+        max_gas_limit: no transaction is given more gas; one that needs it is refused.
         policy: prices, patience and finality; by default those of the chain.
         reached: told the name of each point at which a crash would leave a different trace.
         clock: seconds, monotonic.
@@ -94,6 +93,7 @@ class Transactions:
         # What was decided about a row still holds when it is written.
         self._rows = asyncio.Lock()
         self._polling = asyncio.Lock()
+        self._work: set[asyncio.Task[Entry]] = set()
 
     async def start(self) -> None:
         """Takes up what an earlier process left, however it ended.
@@ -121,6 +121,14 @@ class Transactions:
         if known:
             return known
         await self._slots.acquire()
+        # What is begun is finished, even if the caller is cancelled: rows in memory and in
+        # the store must not part.
+        work = asyncio.create_task(self._submit(intent))
+        self._work.add(work)
+        work.add_done_callback(self._work.discard)
+        return await asyncio.shield(work)
+
+    async def _submit(self, intent: Intent) -> Entry:
         try:
             if self._seen is None:
                 await self._look()
@@ -137,6 +145,11 @@ class Transactions:
         self._reached("transaction prepared")
         await self._sign_first(entry)
         return self._open.get(entry.id, entry)
+
+    async def close(self) -> None:
+        """Waits for what has been begun. The rows say where to go on."""
+        if self._work:
+            await asyncio.wait(self._work)
 
     def outcome(self, reference: str) -> asyncio.Future[Entry]:
         """Returns a future of the settled row of an intent that is not settled yet."""
@@ -171,28 +184,27 @@ class Transactions:
                 if entry.state is State.PREPARED:
                     await self._take_up_prepared(entry, seen)
 
-    async def recheck(self, from_block: int) -> None:
-        """Doubts everything settled in this block or later, after a reorganisation."""
-        async with self._rows:
-            for entry in await self._journal.settled_from_block(from_block):
-                await self._reopen(entry)
+    async def recheck(self, from_block: int) -> list[str]:
+        """Doubts everything settled in this block or later, after a reorganisation.
 
-    # -- signing and sending
+        Returns:
+            References of the transactions that are open again.
+        """
+        async with self._rows:
+            doubtful = await self._journal.settled_from_block(from_block)
+            return [(await self._reopen(entry)).reference for entry in doubtful]
+
+    async def abandon(self, reference: str) -> None:
+        """Stops wanting a transaction. If it may still be mined its nonce is used up instead."""
+        async with self._rows:
+            for entry in list(self._open.values()):
+                if entry.reference == reference:
+                    self._keep(await self._journal.move(entry, entry.state, deadline=0))
+
+    # Signing and sending
 
     async def _estimate(self, intent: Intent) -> int:
-        estimate = await self._rpc.call(
-            "eth_estimateGas",
-            {
-                "from": self.address,
-                "to": intent.to,
-                "data": "0x" + intent.data.hex(),
-                "value": hex(intent.value),
-                # Also bounds what a hostile callee can make the endpoint do.
-                "gas": hex(self._max_gas_limit),
-            },
-            LATEST,
-        )
-        return int(estimate, 16) * (100 + GAS_MARGIN_PERCENT) // 100
+        return await estimate_gas(self._rpc, self.address, intent, self._max_gas_limit)
 
     async def _sign_first(self, prepared: Entry) -> None:
         seen = self._seen or await self._look()
@@ -257,7 +269,7 @@ class Transactions:
             nothing = self._signer.nothing(current.nonce, seen.quote, seen.transfer_gas)
             await self._record(current, current.nonce, nothing, seen, reason[:500])
 
-    # -- one look per block
+    # One look per block
 
     async def _look(self) -> Observation:
         hashes = [signed.hash for entry in self._in_flight() for signed in entry.signatures]
@@ -360,7 +372,7 @@ class Transactions:
             filled.append(self._keep(entry))
         return filled
 
-    # -- rows in memory
+    # Rows in memory
 
     def _in_flight(self) -> list[Entry]:
         return [entry for entry in self._open.values() if entry.state in IN_FLIGHT]

@@ -1,0 +1,360 @@
+"""One due interval, from its inputs to its answer on chain.
+
+Each step ends with a commit before the next one begins, so a process that takes the row up
+after a crash repeats at most the step that was not recorded.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any
+
+import structlog
+
+from infernet_node.chain.clock import ChainClock
+from infernet_node.chain.compute import Compute, ContainerFailedError, UnknownContainersError
+from infernet_node.chain.contracts import Consumer, Coordinator, answer, read
+from infernet_node.chain.decisions import Action, Step, decide, is_allowed
+from infernet_node.chain.delegations import Delegation, Delegations
+from infernet_node.chain.fulfilments import REORGANISED, Fulfilment, Fulfilments, Stage
+from infernet_node.chain.journal import Entry, Intent, State
+from infernet_node.chain.payments import Payments
+from infernet_node.chain.rpc import Request, Rpc
+from infernet_node.chain.rpc_errors import (
+    RefusedError,
+    RevertError,
+    RpcError,
+    TransportError,
+    if_reverted,
+    or_raise,
+)
+from infernet_node.chain.transactions import Transactions
+from infernet_protocol.output import Delivery
+
+log = structlog.get_logger(__name__)
+
+MAX_REVERTS = 3
+"""Transactions that may fail on chain before an interval is given up."""
+CALLBACK_PATIENCE = 3600
+"""Seconds after which a callback that cannot be answered is given up; trouble in reaching
+the chain does not count."""
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 30.0
+_REHEARSED = Delivery(b"", bytes(32), b"")
+
+
+class NotNowError(Exception):
+    """An interval cannot be answered at present; the text says why."""
+
+
+class Fulfiller:
+    """Works on rows until each is in a final stage.
+
+    Args:
+        drop: told a row whose subscription is not to be served again, and the reason.
+        reached: told the name of each point at which a crash would leave a different trace.
+    """
+
+    def __init__(
+        self,
+        *,
+        rpc: Rpc,
+        coordinator: Coordinator,
+        transactions: Transactions,
+        fulfilments: Fulfilments,
+        delegations: Delegations,
+        compute: Compute,
+        payments: Payments,
+        clock: ChainClock,
+        max_gas_limit: int,
+        allowed_sim_errors: Sequence[str],
+        drop: Callable[[Fulfilment, str], Awaitable[None]],
+        reached: Callable[[str], None] = lambda point: None,
+    ) -> None:
+        self._rpc = rpc
+        self._coordinator = coordinator
+        self._transactions = transactions
+        self._fulfilments = fulfilments
+        self._delegations = delegations
+        self._compute = compute
+        self._payments = payments
+        self._clock = clock
+        self._max_gas_limit = max_gas_limit
+        self._allowed_sim_errors = allowed_sim_errors
+        self._drop = drop
+        self._reached = reached
+
+    async def fulfil(self, row: Fulfilment) -> Fulfilment:
+        """Takes a row to its end, however long that takes.
+
+        Raises:
+            RowMovedError: the row was taken away, as after a reorganisation.
+        """
+        pauses = _pauses()
+        while row.open:
+            before = row.stage
+            try:
+                row = await self._advance(row)
+            except NotNowError as obstacle:
+                if self._is_out_of_time(row):
+                    row = await self._end(row, Stage.FAILED, str(obstacle))
+                else:
+                    await asyncio.sleep(next(pauses))
+            except (TransportError, RefusedError) as error:
+                log.warning("Chain request failed", id=row.label, stage=row.stage, error=str(error))
+                await asyncio.sleep(next(pauses))
+            if row.stage is not before:
+                pauses = _pauses()
+        return row
+
+    async def _advance(self, row: Fulfilment) -> Fulfilment:
+        if row.stage is Stage.SUBMITTED:
+            return await self._settle(row)
+        if row.stage is Stage.COMPUTED and await self._transactions.find(row.reference):
+            return await self._submitted(row)  # a crash came between the two records
+        if self._is_over(row, self._clock.now):
+            return await self._end(row, Stage.EXPIRED, "its interval is over")
+        if row.stage is Stage.DUE:
+            return await self._prepare(row)
+        if row.stage is Stage.INPUTS:
+            return await self._answer(row)
+        return await self._deliver(row)
+
+    # Due: may it be answered, and what is asked?
+
+    async def _prepare(self, row: Fulfilment) -> Fulfilment:
+        delegation = await self._delegation(row)
+        state = self._state_calls(row)
+        payment = self._payments.requests(row.subscription)
+        data = self._call_data(row, delegation, _REHEARSED)
+        results = await self._rpc.batch(
+            [call.request("latest") for call in state] + payment + [self._simulation(data)]
+        )
+        *results, rehearsal = results
+        known, paid = results[: len(state)], results[len(state) :]
+        inputs = b""
+        if row.subscription_id is not None and delegation is None:
+            responded, count, asked = (
+                answer(call, result) for call, result in zip(state, known, strict=True)
+            )
+            if or_raise(responded):
+                return await self._end(row, Stage.ANSWERED)
+            if or_raise(count) >= row.subscription.redundancy:
+                return await self._end(row, Stage.ANSWERED_BY_ANOTHER)
+            inputs = if_reverted(asked, b"")
+        shortcoming = self._payments.judge(row.label, row.subscription, paid)
+        if shortcoming:
+            log.error(shortcoming.message, wallet=shortcoming.wallet)
+            return await self._act(row, shortcoming.action, shortcoming.message)
+        if isinstance(rehearsal, RevertError) and not row.subscription.requires_proof:
+            row, refused = await self._refused(row, rehearsal, Step.REHEARSAL)
+            if refused:
+                return row
+        elif isinstance(rehearsal, RpcError) and not isinstance(rehearsal, RevertError):
+            raise rehearsal
+        if row.delivery is not None and row.inputs == inputs:
+            return await self._fulfilments.move(row, Stage.COMPUTED)
+        row = await self._fulfilments.move(row, Stage.INPUTS, inputs=inputs)
+        self._reached("inputs recorded")
+        return row
+
+    def _state_calls(self, row: Fulfilment) -> list[Any]:
+        if row.subscription_id is None or row.delegation_id is not None:
+            return []
+        subscription_id, interval, node = row.subscription_id, row.interval, self._node
+        consumer = Consumer(row.subscription.owner)
+        return [
+            self._coordinator.node_responded(subscription_id, interval, node),
+            self._coordinator.redundancy_count(subscription_id, interval),
+            consumer.inputs(subscription_id, interval, self._clock.now, node),
+        ]
+
+    # Inputs: what do the containers answer?
+
+    async def _answer(self, row: Fulfilment) -> Fulfilment:
+        try:
+            delivery = await self._compute.deliverable(row, await self._delegation(row))
+        except ContainerFailedError as error:
+            log.error("Container execution errored", id=row.label, error=str(error))
+            raise NotNowError(str(error)) from error
+        except UnknownContainersError:
+            return await self._end(row, Stage.IGNORED, "Container-set not supported")
+        self._reached("container answered")
+        row = await self._fulfilments.record(row, delivery)
+        self._reached("output recorded")
+        return row
+
+    # Computed: does the contract take it?
+
+    async def _deliver(self, row: Fulfilment) -> Fulfilment:
+        if self._is_over(row, self._clock.next):
+            return await self._end(row, Stage.EXPIRED, "the next block is in another interval")
+        assert row.delivery is not None, "a computed row has a delivery"
+        data = self._call_data(row, await self._delegation(row), row.delivery)
+        intent = Intent(
+            row.reference, self._coordinator.address, data, deadline=self._deadline(row)
+        )
+        try:
+            await self._transactions.submit(intent)
+        except RevertError as error:
+            if not is_allowed(error, self._allowed_sim_errors):
+                row, _ = await self._refused(row, error, Step.DELIVERY)
+                return row
+            forced = Intent(
+                intent.reference, intent.to, data, 0, intent.deadline, self._max_gas_limit
+            )
+            await self._transactions.submit(forced)
+        return await self._submitted(row)
+
+    async def _submitted(self, row: Fulfilment) -> Fulfilment:
+        entry = await self._transactions.find(row.reference)
+        assert entry is not None, "a submitted transaction is recorded"
+        hash_ = entry.signatures[-1].hash if entry.signatures else None
+        row = await self._fulfilments.move(row, Stage.SUBMITTED, transaction_hash=hash_)
+        log.info("Sent tx", id=row.label, interval=row.interval, tx=hash_)
+        self._reached("transaction recorded")
+        return row
+
+    # Submitted: what became of the transaction?
+
+    async def _settle(self, row: Fulfilment) -> Fulfilment:
+        outcome = self._transactions.outcome(row.reference)
+        entry = await self._transactions.find(row.reference)
+        if entry is None or not entry.settled:
+            entry = await asyncio.shield(outcome)
+        else:
+            outcome.cancel()
+        row = await self._after(row, entry)
+        self._reached("answer recorded")
+        return row
+
+    async def _after(self, row: Fulfilment, entry: Entry) -> Fulfilment:
+        if entry.state is State.FINAL:
+            return await self._end(row, Stage.ANSWERED, transaction_hash=entry.mined_hash)
+        again = {"sends": row.sends + 1}
+        log.warning("Did not send tx", id=row.label, state=entry.state, reason=entry.reason)
+        if entry.mined_hash is None or entry.state is State.REPLACED:
+            return await self._fulfilments.move(row, Stage.COMPUTED, **again)
+        reverts = row.reverts + 1
+        if reverts < MAX_REVERTS:
+            return await self._fulfilments.move(row, Stage.COMPUTED, reverts=reverts, **again)
+        log.error("Subscription has exceeded the maximum number of attempts", id=row.label)
+        return await self._end(
+            row, Stage.FAILED, f"{reverts} transactions reverted on chain", reverts=reverts
+        )
+
+    # Refusals
+
+    async def _refused(
+        self, row: Fulfilment, error: RevertError, step: Step
+    ) -> tuple[Fulfilment, bool]:
+        """Acts on a revert in simulation; returns the row, and whether it holds the row up."""
+        decision = decide(error, step)
+        action = decision.action(is_callback=row.subscription.is_callback)
+        if action is Action.GO_ON or (
+            step is Step.REHEARSAL and is_allowed(error, self._allowed_sim_errors)
+        ):
+            return row, False
+        write = log.info if decision.level == "info" else log.error
+        write(decision.message, id=row.label, interval=row.interval)
+        return await self._act(row, action, decision.message), True
+
+    async def _act(self, row: Fulfilment, action: Action, reason: str) -> Fulfilment:
+        match action:
+            case Action.ANSWERED:
+                return await self._end(row, Stage.ANSWERED)
+            case Action.ANSWERED_BY_ANOTHER:
+                return await self._end(row, Stage.ANSWERED_BY_ANOTHER)
+            case Action.EXPIRED:
+                return await self._end(row, Stage.EXPIRED, reason)
+            case Action.NEXT_BLOCK:
+                await self._clock.next_head()
+                return row
+            case Action.REREAD:
+                return await self._reread(row)
+            case Action.FAIL:
+                return await self._end(row, Stage.FAILED, reason)
+            case Action.DROP:
+                await self._drop(row, reason)
+                return await self._end(row, Stage.FAILED, reason)
+            case Action.CHECK_WALLETS:
+                return await self._check_wallets(row, reason)
+            case Action.BACK_OFF | Action.GO_ON:
+                raise NotNowError(reason)
+
+    async def _reread(self, row: Fulfilment) -> Fulfilment:
+        if row.subscription_id is not None:
+            now = await read(self._rpc, self._coordinator.subscription(row.subscription_id))
+            if not now.exists:
+                return await self._end(row, Stage.IGNORED, REORGANISED)
+            if now.cancelled:
+                return await self._end(row, Stage.IGNORED, "cancelled")
+        await self._clock.next_head()
+        return row
+
+    async def _check_wallets(self, row: Fulfilment, reason: str) -> Fulfilment:
+        results = await self._rpc.batch(self._payments.requests(row.subscription))
+        shortcoming = self._payments.judge(row.label, row.subscription, results)
+        if shortcoming is None:
+            raise NotNowError(reason)
+        log.error(shortcoming.message, wallet=shortcoming.wallet)
+        return await self._act(row, shortcoming.action, shortcoming.message)
+
+    # Parts
+
+    @property
+    def _node(self) -> str:
+        return self._transactions.address
+
+    async def _end(
+        self, row: Fulfilment, stage: Stage, reason: str | None = None, **columns: Any
+    ) -> Fulfilment:
+        row = await self._fulfilments.move(row, stage, reason=reason, **columns)
+        log.info(f"Interval {stage}", id=row.label, interval=row.interval, reason=reason)
+        return row
+
+    async def _delegation(self, row: Fulfilment) -> Delegation | None:
+        if row.delegation_id is None:
+            return None
+        return await self._delegations.get(row.delegation_id)
+
+    def _call_data(
+        self, row: Fulfilment, delegation: Delegation | None, delivery: Delivery
+    ) -> bytes:
+        wallet = self._payments.own_wallet
+        if delegation is None:
+            assert row.subscription_id is not None, "only delegated subscriptions lack an id"
+            return self._coordinator.deliver(row.subscription_id, row.interval, delivery, wallet)
+        return self._coordinator.deliver_delegated(
+            delegation.subscription, delegation.signature, row.interval, delivery, wallet
+        )
+
+    def _simulation(self, data: bytes) -> Request:
+        call = {
+            "from": self._node,
+            "to": self._coordinator.address,
+            "data": "0x" + data.hex(),
+            "gas": hex(self._max_gas_limit),
+        }
+        return Request("eth_call", (call, "latest"))
+
+    def _deadline(self, row: Fulfilment) -> int | None:
+        """Chain time at which the interval is over; a callback's never is."""
+        if row.subscription.is_callback:
+            return None
+        return row.subscription.interval_start(row.interval + 1)
+
+    def _is_over(self, row: Fulfilment, now: int) -> bool:
+        deadline = self._deadline(row)
+        return deadline is not None and now >= deadline
+
+    def _is_out_of_time(self, row: Fulfilment) -> bool:
+        patience = CALLBACK_PATIENCE if row.subscription.is_callback else row.subscription.period
+        return time.time() - row.created_at > patience
+
+
+def _pauses() -> Iterator[float]:
+    pause = _FIRST_PAUSE
+    while True:
+        yield pause
+        pause = min(pause * 2, _LONGEST_PAUSE)

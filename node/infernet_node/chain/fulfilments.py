@@ -1,0 +1,269 @@
+"""Every interval that this node answers or has answered, as rows.
+
+A row moves forward by compare-and-set::
+
+    due -> inputs -> computed -> submitted -> answered
+      \\_______\\__________\\___________\\____-> answered by another | failed | expired | ignored
+
+What a row has recorded is never done again: not the reading of inputs, not the model, not
+the transaction.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    Row,
+    String,
+    Table,
+    UniqueConstraint,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from infernet_node.chain.columns import RowId
+from infernet_node.chain.subscriptions import pack, unpack
+from infernet_node.store.database import Database, metadata
+from infernet_protocol.output import Delivery
+from infernet_protocol.subscription import Subscription
+
+REORGANISED = "removed by a reorganisation"
+
+
+class Stage(StrEnum):
+    """Where an interval is on its way to an answer."""
+
+    DUE = "due"
+    INPUTS = "inputs"
+    """The consumer's inputs are recorded."""
+    COMPUTED = "computed"
+    """The containers' output is recorded."""
+    SUBMITTED = "submitted"
+    """The transaction is recorded."""
+    ANSWERED = "answered"
+    ANSWERED_BY_ANOTHER = "answered by another"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    IGNORED = "ignored"
+
+
+OPEN = (Stage.DUE, Stage.INPUTS, Stage.COMPUTED, Stage.SUBMITTED)
+
+_fulfilments = Table(
+    "chain_fulfilments",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("network", String(128), nullable=False),
+    Column("subscription_id", BigInteger),
+    Column("delegation_id", ForeignKey("chain_delegations.id")),
+    Column("interval", BigInteger, nullable=False),
+    Column("struct", LargeBinary, nullable=False),
+    Column("stage", String(24), nullable=False, index=True),
+    Column("reason", String(500)),
+    Column("inputs", LargeBinary),
+    Column("delivery_input", LargeBinary),
+    Column("delivery_output", LargeBinary),
+    Column("delivery_proof", LargeBinary),
+    Column("sends", Integer, nullable=False, default=0),
+    Column("reverts", Integer, nullable=False, default=0),
+    Column("transaction_hash", String(66)),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    UniqueConstraint("network", "subscription_id", "interval"),
+    UniqueConstraint("delegation_id", "interval"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fulfilment:
+    """One interval of one subscription."""
+
+    id: int
+    subscription_id: int | None
+    """``None`` while a delegated subscription is not on the chain."""
+    delegation_id: int | None
+    interval: int
+    subscription: Subscription
+    stage: Stage
+    reason: str | None
+    inputs: bytes | None
+    delivery: Delivery | None
+    sends: int
+    """Transactions made for it before the present one."""
+    reverts: int
+    """How many of those failed on chain."""
+    transaction_hash: str | None
+    created_at: int
+    """UNIX seconds."""
+
+    @property
+    def open(self) -> bool:
+        return self.stage in OPEN
+
+    @property
+    def reference(self) -> str:
+        """Names the present transaction in the journal."""
+        return f"deliver/{self.id}/{self.sends}"
+
+    @property
+    def label(self) -> int | str:
+        """How logs and operators name the subscription."""
+        if self.subscription_id is not None:
+            return self.subscription_id
+        return f"delegated-{self.delegation_id}"
+
+
+class RowMovedError(RuntimeError):
+    """A row is not where it was: its work was taken from who held it."""
+
+
+class Fulfilments:
+    """Rows of one Coordinator.
+
+    Args:
+        network: names chain and coordinator.
+    """
+
+    def __init__(self, database: Database, network: str) -> None:
+        self._database = database
+        self._network = network
+
+    async def begin(
+        self,
+        subscription: Subscription,
+        interval: int,
+        *,
+        subscription_id: int | None = None,
+        delegation_id: int | None = None,
+    ) -> Fulfilment | None:
+        """Adds a row for an interval that has come due; ``None`` if it has one already.
+
+        A row that a reorganisation ended is taken up again, with what it had recorded.
+        """
+        same = (
+            _fulfilments.c.subscription_id == subscription_id
+            if delegation_id is None
+            else _fulfilments.c.delegation_id == delegation_id
+        )
+        now = int(time.time())
+        async with self._database.transaction() as connection:
+            known = await self._select(connection, same, _fulfilments.c.interval == interval)
+            if not known:
+                await connection.execute(
+                    insert(_fulfilments).values(
+                        network=self._network,
+                        subscription_id=subscription_id,
+                        delegation_id=delegation_id,
+                        interval=interval,
+                        struct=pack(subscription),
+                        stage=Stage.DUE,
+                        created_at=now,
+                        updated_at=now,
+                    )
+                )
+                return (await self._select(connection, same, _fulfilments.c.interval == interval))[
+                    0
+                ]
+            (row,) = known
+            if row.stage is Stage.IGNORED and row.reason == REORGANISED:
+                return await self._move(
+                    connection,
+                    row,
+                    stage=Stage.DUE,
+                    reason=None,
+                    struct=pack(subscription),
+                    sends=row.sends + 1,
+                )
+            return None
+
+    async def move(self, row: Fulfilment, stage: Stage, **columns: Any) -> Fulfilment:
+        """Changes a row's stage and other columns.
+
+        Raises:
+            RowMovedError: if it is not in the stage that ``row`` says.
+        """
+        async with self._database.transaction() as connection:
+            return await self._move(connection, row, stage=stage, **columns)
+
+    async def record(self, row: Fulfilment, delivery: Delivery) -> Fulfilment:
+        """Records what the containers made; from here on they are not run again for it."""
+        return await self.move(
+            row,
+            Stage.COMPUTED,
+            delivery_input=delivery.input,
+            delivery_output=delivery.output,
+            delivery_proof=delivery.proof,
+        )
+
+    async def open(self) -> list[Fulfilment]:
+        """Rows that still need work."""
+        async with self._database.transaction() as connection:
+            return await self._select(connection, _fulfilments.c.stage.in_(OPEN))
+
+    async def of_subscriptions(self, ids: Sequence[int]) -> list[Fulfilment]:
+        """Rows of these subscriptions, whatever their stage."""
+        async with self._database.transaction() as connection:
+            return await self._select(connection, _fulfilments.c.subscription_id.in_(ids))
+
+    async def of_delegation(self, delegation_id: int) -> list[Fulfilment]:
+        async with self._database.transaction() as connection:
+            return await self._select(connection, _fulfilments.c.delegation_id == delegation_id)
+
+    async def get(self, row_id: int) -> Fulfilment | None:
+        async with self._database.transaction() as connection:
+            found = await self._select(connection, _fulfilments.c.id == row_id)
+            return found[0] if found else None
+
+    async def _move(
+        self, connection: AsyncConnection, row: Fulfilment, **columns: Any
+    ) -> Fulfilment:
+        reason = columns.get("reason")
+        if reason is not None:
+            columns["reason"] = reason[:500]
+        moved = await connection.execute(
+            update(_fulfilments)
+            .where(_fulfilments.c.id == row.id, _fulfilments.c.stage == row.stage)
+            .values(updated_at=int(time.time()), **columns)
+        )
+        if moved.rowcount != 1:
+            raise RowMovedError(f"fulfilment {row.id} is no longer {row.stage}")
+        return (await self._select(connection, _fulfilments.c.id == row.id))[0]
+
+    async def _select(self, connection: AsyncConnection, *conditions: Any) -> list[Fulfilment]:
+        rows = await connection.execute(
+            select(_fulfilments)
+            .where(_fulfilments.c.network == self._network, *conditions)
+            .order_by(_fulfilments.c.id)
+        )
+        return [_fulfilment(row) for row in rows]
+
+
+def _fulfilment(row: Row[Any]) -> Fulfilment:
+    delivery = None
+    if row.delivery_output is not None:
+        delivery = Delivery(row.delivery_input, row.delivery_output, row.delivery_proof)
+    return Fulfilment(
+        id=row.id,
+        subscription_id=row.subscription_id,
+        delegation_id=row.delegation_id,
+        interval=row.interval,
+        subscription=unpack(row.struct),
+        stage=Stage(row.stage),
+        reason=row.reason,
+        inputs=row.inputs,
+        delivery=delivery,
+        sends=row.sends,
+        reverts=row.reverts,
+        transaction_hash=row.transaction_hash,
+        created_at=row.created_at,
+    )

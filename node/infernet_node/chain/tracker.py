@@ -1,0 +1,126 @@
+"""Which of the chain's subscriptions are this node's business."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from infernet_node.chain.cursor import CursorHistory
+from infernet_node.chain.listener import Found, Step
+from infernet_node.chain.lookup import ContainerLookup
+from infernet_node.chain.subscriptions import Subscriptions, Tracked, Tracking
+from infernet_node.guardian import (
+    INVALID_PAYMENT,
+    Containers,
+    Rejection,
+    check_subscription,
+    payment_problem,
+)
+from infernet_node.store.database import Database
+from infernet_protocol.hashing import UINT32_MAX
+
+log = structlog.get_logger(__name__)
+
+CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a step means for the work at hand."""
+
+    tracked: list[Tracked]
+    untracked: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Tracker:
+    """Judges subscriptions and keeps the verdicts.
+
+    Args:
+        known: the configured containers by id.
+        payment_address: the node's Wallet contract, if it has one.
+    """
+
+    database: Database
+    subscriptions: Subscriptions
+    cursors: CursorHistory
+    lookup: ContainerLookup
+    known: Containers
+    payment_address: str | None
+
+    async def apply(self, step: Step, removed: Iterable[int] = ()) -> Changes:
+        """Records a step of the listener and moves the cursor, in one commit.
+
+        Args:
+            removed: ids that a reorganisation took away.
+        """
+        judged = {found.id: self._judge(found, step.cursor.number) for found in step.found}
+        gone = set(removed) - judged.keys()
+        cancelled = await self._cancelled(step, judged)
+        async with self.database.transaction() as connection:
+            await self.subscriptions.delete(connection, sorted(gone))
+            await self.subscriptions.save(connection, [*judged.values(), *cancelled])
+            await self.cursors.advance(connection, step.cursor, step.rewound_to)
+        for row in cancelled:
+            log.info("Subscription cancelled", id=row.id)
+        tracked = [row for row in judged.values() if row.tracking is Tracking.TRACKED]
+        for row in tracked:
+            log.info("Tracked new subscription!", id=row.id, owner=row.subscription.owner)
+        return Changes(tracked, [*gone, *(row.id for row in cancelled)])
+
+    async def _cancelled(self, step: Step, judged: dict[int, Tracked]) -> list[Tracked]:
+        rows = []
+        for subscription_id in dict.fromkeys(step.cancelled):
+            # One found in this very step was read with its cancellation already in it.
+            row = await self.subscriptions.get(subscription_id)
+            if row is None or subscription_id in judged or row.tracking is not Tracking.TRACKED:
+                continue
+            subscription = replace(row.subscription, active_at=UINT32_MAX)
+            rows.append(
+                Tracked(row.id, subscription, Tracking.ENDED, CANCELLED, block=step.cursor.number)
+            )
+        return rows
+
+    def _judge(self, found: Found, block: int) -> Tracked:
+        subscription = found.subscription
+        if subscription.cancelled:
+            return Tracked(found.id, subscription, Tracking.ENDED, CANCELLED, block)
+        try:
+            reason = self._reason_to_ignore(found)
+        except Exception as error:
+            log.exception("Subscription cannot be judged", id=found.id)
+            reason = f"cannot be judged: {error!r}"
+        tracking = Tracking.TRACKED if reason is None else Tracking.IGNORED
+        return Tracked(found.id, subscription, tracking, reason, block)
+
+    def _reason_to_ignore(self, found: Found) -> str | None:
+        pipeline = self.lookup.containers(found.subscription.container_id)
+        rejection = check_subscription(
+            found.id,
+            found.subscription,
+            completed=found.completed,
+            pipeline=pipeline,
+            known=self.known,
+            payment_address=self.payment_address,
+        )
+        if rejection is None:
+            return None
+        if rejection.error != INVALID_PAYMENT or pipeline is None:
+            log.info(
+                "Ignored subscription creation",
+                id=found.id,
+                reason=rejection.error,
+                **_details(rejection),
+            )
+            return rejection.error
+        problem = payment_problem(
+            found.subscription,
+            [self.known[container] for container in pipeline],
+            payment_address=self.payment_address,
+        )
+        log.info(f"Skipping subscription: {found.id}: {problem}")
+        return f"{rejection.error}: {problem}"
+
+
+def _details(rejection: Rejection) -> dict[str, object]:
+    return {f"rejected_{name}": value for name, value in rejection.params.items()}
