@@ -203,7 +203,7 @@ class TestReading:
         assert (status, body) == (400, {"error": "id: at most 1000 ids can be asked for at once"})
 
 
-async def test_no_room(self, tmp_path: Path, container: ScriptedContainer) -> None:
+async def test_no_room(tmp_path: Path, container: ScriptedContainer) -> None:
     config = {
         "containers": [{"id": "one", "url": container.url}],
         "jobs": {"max_running": 1, "max_pending": 2, "drain_timeout": 0},

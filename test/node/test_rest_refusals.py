@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from test.node.conftest import CONTAINERS
 from test.node.test_rest_delegated import delegated
@@ -12,7 +13,7 @@ from test.support.node import NodeUnderTest, running_node
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest.fixture(scope="module", name="node")
+@pytest_asyncio.fixture(loop_scope="module", scope="module", name="node")
 async def refusing_node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[NodeUnderTest]:
     """A node whose containers are never asked."""
     async with running_node({"containers": CONTAINERS}, tmp_path_factory.mktemp("node")) as node:
@@ -36,7 +37,6 @@ async def refusing_node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
 )
 @pytest.mark.parametrize("path", ["/api/jobs", "/api/jobs/stream"])
 async def test_guardian(
-    self,
     node: NodeUnderTest,
     path: str,
     containers: list[str],
@@ -67,14 +67,14 @@ async def test_guardian(
     ],
 )
 @pytest.mark.parametrize("path", ["/api/jobs", "/api/jobs/stream"])
-async def test_malformed(self, node: NodeUnderTest, path: str, body: bytes, error: str) -> None:
+async def test_malformed(node: NodeUnderTest, path: str, body: bytes, error: str) -> None:
     async with node.session.post(node.url + path, data=body) as response:
         answer = await response.json()
         assert response.status == 400
     assert answer["error"].startswith(error)
 
 
-async def test_too_long_a_pipeline(self, node: NodeUnderTest) -> None:
+async def test_too_long_a_pipeline(node: NodeUnderTest) -> None:
     body = {"containers": ["one"] * 17, "data": {}}
     assert await node.post("/api/jobs", body) == (
         400,
