@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -82,6 +83,15 @@ def http_url(url: str) -> str:
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise ValueError("base_url: not an HTTP address; write it like http://127.0.0.1:4000")
     return full.rstrip("/")
+
+
+def connect_failure(error: aiohttp.ClientConnectorError) -> str:
+    """Returns why no connection came about, e.g. ``Connection refused``."""
+    cause = error.os_error
+    # asyncio puts the address in place of the system's words; resolvers have their own.
+    if cause.errno and cause.errno > 0:
+        return os.strerror(cause.errno)
+    return cause.strerror or str(cause)
 
 
 class HttpClient:

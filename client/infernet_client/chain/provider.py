@@ -10,6 +10,7 @@ from web3.types import RPCEndpoint, RPCResponse
 from yarl import URL
 
 from infernet_client.error import RpcError
+from infernet_client.transport import connect_failure
 
 TIMEOUT = 600.0
 """Seconds in all for one call."""
@@ -68,8 +69,8 @@ class HttpRpcProvider(AsyncJSONBaseProvider):
             ):
                 return self._parsed(answer.status, await answer.read())
         except aiohttp.ClientConnectorError as error:
-            reason = error.os_error.strerror or str(error.os_error)
-            raise RpcError(f"cannot reach the endpoint {self.origin}: {reason}") from None
+            reason = connect_failure(error)
+            raise RpcError(f"cannot reach the endpoint {self.origin} ({reason})") from None
         except aiohttp.ClientError as error:
             raise RpcError(f"{self.origin}: {method}: {type(error).__name__}") from None
         except TimeoutError:

@@ -1,27 +1,54 @@
 """A connection to an Ethereum endpoint, with or without an account that signs."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
 from hexbytes import HexBytes
 from web3 import AsyncWeb3
 from web3.contract import AsyncContract
-from web3.exceptions import TimeExhausted
+from web3.exceptions import TimeExhausted, Web3RPCError
 from web3.types import Nonce, TxParams, TxReceipt, Wei
 
 from infernet_client.chain.checks import account_from_key, checked_address
 from infernet_client.chain.provider import HttpRpcProvider
 from infernet_client.chain.signer import LocalSigner
+from infernet_client.error import RpcError
 
 RECEIPT_TIMEOUT = 120.0
 """Seconds that :meth:`RPC.get_tx_receipt` waits for a transaction to be mined."""
 
 
+T = TypeVar("T")
+
+
+async def answered(call: Awaitable[T]) -> T:
+    """Returns what an endpoint answers.
+
+    Raises:
+        RpcError: with the endpoint's words, if it answers with an error.
+    """
+    try:
+        return await call
+    except Web3RPCError as error:
+        raise RpcError(endpoint_reason(error)) from error
+
+
+def endpoint_reason(error: Web3RPCError) -> str:
+    """Returns the endpoint's own words for an error."""
+    answer = (error.rpc_response or {}).get("error")
+    if isinstance(answer, dict) and answer.get("message"):
+        return str(answer["message"])
+    return str(error.message)
+
+
 class RPC:
-    """HTTP(S) JSON-RPC. As ``async with`` its calls share a pool of connections."""
+    """HTTP(S) JSON-RPC. As ``async with`` its calls share a pool of connections.
+
+    Every call may raise :class:`~infernet_client.error.RpcError` or ``TimeoutError``.
+    """
 
     def __init__(self, rpc_url: str) -> None:
         """Prepares calls; nothing is sent.
@@ -98,15 +125,16 @@ class RPC:
 
     async def get_balance(self, address: str) -> Wei:
         """Returns the balance in wei."""
-        return await self.web3.eth.get_balance(self.get_checksum_address(address))
+        return await answered(self.web3.eth.get_balance(self.get_checksum_address(address)))
 
     async def get_nonce(self, address: str) -> Nonce:
         """Returns how many transactions of the account are mined."""
-        return await self.web3.eth.get_transaction_count(self.get_checksum_address(address))
+        account = self.get_checksum_address(address)
+        return await answered(self.web3.eth.get_transaction_count(account))
 
     async def get_chain_id(self) -> int:
         """Returns the chain's id, by one ``eth_chainId``."""
-        return await self.web3.eth.chain_id
+        return await answered(self.web3.eth.chain_id)
 
     async def get_tx_receipt(
         self, tx_hash: HexBytes | bytes | str, seconds: float = RECEIPT_TIMEOUT

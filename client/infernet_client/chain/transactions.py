@@ -8,7 +8,7 @@ from web3.contract.async_contract import AsyncContractFunction
 from web3.exceptions import BadFunctionCallOutput, ContractLogicError, Web3RPCError
 from web3.types import TxReceipt
 
-from infernet_client.chain.rpc import RPC
+from infernet_client.chain.rpc import RPC, answered, endpoint_reason
 from infernet_client.error import RpcError, TransactionFailedError
 from infernet_protocol.contract_errors import error_name
 
@@ -31,7 +31,7 @@ async def mined(rpc: RPC, action: str, sending: Awaitable[HexBytes]) -> TxReceip
     except ContractLogicError as error:
         raise TransactionFailedError(action, _revert_reason(error)) from error
     except Web3RPCError as error:
-        raise TransactionFailedError(action, _endpoint_reason(error)) from error
+        raise TransactionFailedError(action, endpoint_reason(error)) from error
     receipt = await rpc.get_tx_receipt(tx_hash)
     if receipt["status"] != 1:
         raise TransactionFailedError(action, "reverted when it was mined", tx_hash.to_0x_hex())
@@ -42,10 +42,10 @@ async def read(call: AsyncContractFunction) -> Any:
     """Returns what a contract's view function answers.
 
     Raises:
-        RpcError: if there is no such contract or function at the address.
+        RpcError: if there is no such contract or function at the address, or no answer.
     """
     try:
-        return await call.call()
+        return await answered(call.call())
     except (BadFunctionCallOutput, ContractLogicError):
         raise RpcError(
             f"{call.address} does not answer {call.fn_name}(): wrong address or wrong chain"
@@ -59,10 +59,3 @@ def _revert_reason(error: ContractLogicError) -> str:
     except ValueError:
         name = None
     return name or str(error.message or "reverted without a reason")
-
-
-def _endpoint_reason(error: Web3RPCError) -> str:
-    answer = (error.rpc_response or {}).get("error")
-    if isinstance(answer, dict) and answer.get("message"):
-        return str(answer["message"])
-    return str(error.message)

@@ -1,0 +1,5 @@
+import sys
+
+from infernet_client import main
+
+sys.exit(main())

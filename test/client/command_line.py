@@ -1,0 +1,60 @@
+"""The command line, run within the test or as a process of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from click.testing import CliRunner
+
+from infernet_client import cli
+
+VARIABLES = (
+    "SERVER_URL",
+    "ROUTER_URL",
+    "RPC_URL",
+    "PRIVATE_KEY",
+    "ADDRESS",
+    "FACTORY_ADDRESS",
+    "INFERNET_PROXY",
+    "KEYSTORE_PASSWORD",
+)
+"""What the command line reads from the environment; a test sets each itself."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run(*arguments: str, stdin: str | bytes = "", env: Mapping[str, str] | None = None) -> Ended:
+    """Runs a command within this process."""
+    clean: dict[str, str | None] = dict.fromkeys(VARIABLES)
+    result = CliRunner(mix_stderr=False).invoke(
+        cli, arguments, input=stdin, env={**clean, **(env or {})}, prog_name="infernet-client"
+    )
+    return Ended(result.exit_code, result.stdout, result.stderr)
+
+
+def run_process(*arguments: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Ended:
+    """Runs a command in a process of its own, with pipes for all three streams."""
+    done = subprocess.run(
+        [sys.executable, "-m", "infernet_client", *arguments],
+        input=stdin,
+        env=environment(env),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    return {**clean, **(more or {})}
