@@ -47,7 +47,7 @@ class Anvil:
         return answer["result"]
 
     def mine(self, blocks: int = 1) -> None:
-        """Mines blocks one second apart."""
+        """Mines blocks, one after the other."""
         for _ in range(blocks):
             self.rpc("evm_mine")
 

@@ -9,12 +9,15 @@ from eth_account.signers.local import LocalAccount
 
 from infernet_node.chain.rpc import Rpc
 from infernet_node.store.database import Database
+from test.node.chain.world import Chain, Contracts, Node, Pipeline, deploy
 from test.support.anvil import KEYS, Anvil, run_anvil
 
 
 @pytest.fixture(scope="session")
 def shared_anvil() -> Iterator[Anvil]:
     with run_anvil(["--no-mining", "--order", "fifo"]) as anvil:
+        # Chain time goes by blocks, not by the clock on the wall.
+        anvil.rpc("anvil_setBlockTimestampInterval", 1)
         yield anvil
 
 
@@ -47,3 +50,26 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 def account() -> LocalAccount:
     account: LocalAccount = Account.from_key(KEYS[1])
     return account
+
+
+@pytest.fixture(scope="session")
+def contracts(shared_anvil: Anvil) -> Contracts:
+    return deploy(shared_anvil)
+
+
+@pytest.fixture
+def chain(contracts: Contracts, anvil: Anvil) -> Chain:
+    return Chain(anvil, contracts)
+
+
+@pytest.fixture
+def pipeline() -> Pipeline:
+    return Pipeline()
+
+
+@pytest.fixture
+async def node(chain: Chain, database_url: str, pipeline: Pipeline) -> AsyncIterator[Node]:
+    node = Node(chain, database_url, pipeline)
+    await node.start()
+    yield node
+    await node.stop()

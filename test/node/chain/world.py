@@ -1,0 +1,256 @@
+"""Contracts on Anvil, a scripted pipeline, and a node's chain half that can be killed."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from eth_abi.abi import decode, encode
+from eth_account import Account
+from eth_utils.address import to_checksum_address
+from pydantic import SecretStr
+
+from infernet_node.chain import ChainService
+from infernet_node.chain.contracts import SUBSCRIPTION_FULFILLED, Function
+from infernet_node.config import ChainConfig, ContainerConfig
+from infernet_node.config.models import SnapshotSyncConfig, WalletConfig
+from infernet_node.store.database import Database
+from infernet_protocol.messages import JobLocation
+from infernet_protocol.output import decode_text, encode_text
+from scripts.chain import Sender, connect
+from scripts.deploy import create, deploy_core
+from test.support.anvil import KEYS, Anvil
+
+CONTAINER = "chat"
+REQUESTER = str(Account.from_key(KEYS[3]).address)
+DEPLOYER = Account.from_key(KEYS[2])
+SIGNER_KEY = KEYS[4]
+NODE_KEY = KEYS[1]
+NODE = str(Account.from_key(NODE_KEY).address)
+
+
+class Killed(BaseException):
+    """SIGKILL, as far as one process can play it: no Exception, nothing catches it."""
+
+
+@dataclass(frozen=True)
+class Contracts:
+    """Addresses by contract name."""
+
+    addresses: dict[str, str]
+
+    def __getitem__(self, name: str) -> str:
+        return self.addresses[name]
+
+
+@contextmanager
+def mining_at_once(anvil: Anvil) -> Iterator[None]:
+    anvil.rpc("evm_setAutomine", True)
+    try:
+        yield
+    finally:
+        anvil.rpc("evm_setAutomine", False)
+
+
+def deploy(anvil: Anvil) -> Contracts:
+    with mining_at_once(anvil):
+        by = Sender(connect(anvil.url), DEPLOYER)
+        created = list(deploy_core(by, by.address, 0))
+        registry = created[0].address
+        created.append(create(by, "ChatConsumer", registry, CONTAINER))
+        created.append(create(by, "ScheduledChat", registry, CONTAINER))
+        signer = Account.from_key(SIGNER_KEY).address
+        created.append(create(by, "DelegatedChat", registry, signer))
+    return Contracts({item.name: item.address for item in created})
+
+
+@dataclass
+class Chain:
+    """What requesters do, and what the chain shows of it."""
+
+    anvil: Anvil
+    contracts: Contracts
+
+    def call(self, to: str, function: Function, *arguments: Any) -> Any:
+        data = "0x" + function.encode(*arguments).hex()
+        returned = self.anvil.rpc("eth_call", {"to": to, "data": data}, "latest")
+        return decode(function.outputs, bytes.fromhex(returned[2:]))[0]
+
+    def send(self, to: str, function: Function, *arguments: Any, **fields: Any) -> str:
+        """Puts a requester's transaction into the pool; the next block has it."""
+        data = "0x" + function.encode(*arguments).hex()
+        transaction = {"from": REQUESTER, "to": to, "data": data, "gas": hex(1_000_000), **fields}
+        return str(self.anvil.rpc("eth_sendTransaction", transaction))
+
+    @property
+    def next_id(self) -> int:
+        coordinator = self.contracts["EIP712Coordinator"]
+        return int(self.call(coordinator, Function("id", (), ("uint32",))))
+
+    def ask(self, question: str, consumer: str = "ChatConsumer") -> int:
+        """Requests a callback, mined at once; returns the subscription's id."""
+        function = Function("chatWithLLM", ("bytes",), ("uint32",))
+        self.send(self.contracts[consumer], function, encode_text(question))
+        self.anvil.mine()
+        return self.next_id - 1
+
+    def schedule(self, questions: Sequence[str], period: int, redundancy: int = 1) -> int:
+        """Requests a recurring subscription, mined at once; returns its id."""
+        function = Function("schedule", ("string[]", "uint32", "uint16"), ("uint32",))
+        self.send(self.contracts["ScheduledChat"], function, questions, period, redundancy)
+        self.anvil.mine()
+        return self.next_id - 1
+
+    def answer(self, subscription_id: int) -> str:
+        function = Function("answer", ("uint32",), ("string",))
+        return str(self.call(self.contracts["ChatConsumer"], function, subscription_id))
+
+    def scheduled_answer(
+        self, subscription_id: int, interval: int, consumer: str = "ScheduledChat"
+    ) -> str:
+        function = Function("answer", ("uint32", "uint32", "uint16"), ("string",))
+        return str(
+            self.call(self.contracts[consumer], function, subscription_id, interval, 1)
+        )
+
+    def deliveries(self, subscription_id: int | None = None) -> int:
+        """Counts fulfilments, of one subscription or of all."""
+        topics = [SUBSCRIPTION_FULFILLED]
+        if subscription_id is not None:
+            topics.append("0x" + subscription_id.to_bytes(32, "big").hex())
+        wanted = {"fromBlock": "0x0", "toBlock": "latest", "topics": topics}
+        return len(self.anvil.rpc("eth_getLogs", wanted))
+
+    def reverted(self, sender: str = NODE) -> int:
+        """Counts the sender's transactions that failed on chain."""
+        failed = 0
+        for number in range(self.anvil.number + 1):
+            block = self.anvil.rpc("eth_getBlockByNumber", hex(number), True)
+            for transaction in block["transactions"]:
+                if to_checksum_address(transaction["from"]) == sender:
+                    receipt = self.anvil.rpc("eth_getTransactionReceipt", transaction["hash"])
+                    failed += receipt["status"] == "0x0"
+        return failed
+
+
+@dataclass
+class Outcome:
+    error: str | None
+    answer: Any
+
+
+@dataclass
+class Pipeline:
+    """Answers ``echo: <question>`` on chain's terms, unless told otherwise."""
+
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    failures: int = 0
+    """How many runs are yet to fail."""
+    gate: asyncio.Event | None = None
+    """What a run waits for before it answers."""
+    reply: Callable[[str], Any] | None = None
+
+    async def __call__(
+        self,
+        containers: Sequence[str],
+        *,
+        source: JobLocation,
+        data: Any,
+        destination: JobLocation,
+        requires_proof: bool,
+    ) -> Outcome:
+        self.runs.append({"containers": tuple(containers), "source": source, "data": data})
+        if self.gate:
+            await self.gate.wait()
+        if self.failures:
+            self.failures -= 1
+            return Outcome("Container timed out after 1 s", None)
+        question = data["text"] if source is JobLocation.OFFCHAIN else _question(data)
+        if self.reply:
+            return Outcome(None, self.reply(question))
+        return Outcome(None, onchain_answer(f"echo: {question}"))
+
+
+def onchain_answer(text: str) -> dict[str, str | None]:
+    """What a container answers to an on-chain destination."""
+    return {
+        "raw_input": None,
+        "processed_input": None,
+        "raw_output": encode(["string"], [text]).hex(),
+        "processed_output": None,
+        "proof": None,
+    }
+
+
+def _question(data: str) -> str:
+    return decode_text(bytes.fromhex(data)) if data else "(no input)"
+
+
+@dataclass
+class Node:
+    """A node's chain half over a database that outlives it."""
+
+    chain: Chain
+    database_url: str
+    pipeline: Pipeline
+    rpc_url: str = ""
+    key: str = NODE_KEY
+    containers: Sequence[ContainerConfig] = ()
+    wallet: dict[str, Any] = field(default_factory=dict)
+    die_at: str | None = None
+    deaths: int = 0
+    service: ChainService = field(init=False)
+    _task: asyncio.Task[None] = field(init=False)
+    _database: Database = field(init=False)
+
+    async def start(self) -> None:
+        self._database = await Database.open(self.database_url)
+        config = ChainConfig(
+            enabled=True,
+            rpc_url=self.rpc_url or self.chain.anvil.url,
+            trail_head_blocks=0,
+            registry_address=self.chain.contracts["Registry"],
+            wallet=WalletConfig(private_key=SecretStr(self.key), **self.wallet),
+            snapshot_sync=SnapshotSyncConfig(sync_period=0.01),
+        )
+        containers = self.containers or [ContainerConfig(id=CONTAINER, url="http://unused.invalid")]
+        self._dead = asyncio.Event()
+        self.service = ChainService(
+            config, containers, self.pipeline, self._database, reached=self._reached
+        )
+        self._task = asyncio.create_task(self.service.run())
+
+    async def stop(self) -> None:
+        """Ends it as SIGKILL would: whatever it was doing, nothing more is written."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        await self.service.close()
+        await self._database.close()
+
+    async def restart(self) -> None:
+        await self.stop()
+        await self.start()
+
+    @property
+    def is_dead(self) -> bool:
+        return self._dead.is_set()
+
+    def _reached(self, point: str) -> None:
+        if point == self.die_at:
+            self.deaths += 1
+            self.die_at = None
+            self._dead.set()
+            raise Killed
+
+    async def until(
+        self, condition: Callable[[], bool], *, mine: bool = True, seconds: float = 10
+    ) -> None:
+        """Lets blocks pass until something is true; fails the test when time is up."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"not within {seconds} s: {self.service.status}"
+            if mine:
+                self.chain.anvil.mine()
+            await asyncio.sleep(0.02)
