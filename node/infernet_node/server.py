@@ -31,7 +31,7 @@ def listen(config: ServerConfig) -> socket.socket:
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     dual = config.host == "::"
     try:
-        return socket.create_server(
+        listener = socket.create_server(
             (config.host, config.port), family=family, backlog=_BACKLOG, dualstack_ipv6=dual
         )
     except OSError as error:
@@ -39,6 +39,10 @@ def listen(config: ServerConfig) -> socket.socket:
             f"server.port: cannot listen on {config.host}:{config.port} "
             f"({error.strerror or error}); stop what uses it, or choose another port"
         ) from None
+    # Connections inherit it. Without, an answer's head and body are 40 ms apart wherever the
+    # event loop leaves the option alone.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 class HttpServer(uvicorn.Server):

@@ -104,7 +104,7 @@ class NodeRoutes:
         token = self._services.config.server.status_token
         if token:
             expected = f"Bearer {token.get_secret_value()}".encode()
-            given = request.headers.get("authorization", "").encode()
+            given = request.headers.get("authorization", "").encode("latin-1")
             if not hmac.compare_digest(given, expected):
                 return False
         return within(ip, self._services.status_networks)
