@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+from structlog.testing import capture_logs
 
 from infernet_node.chain.rpc import Rpc
 from infernet_node.store.database import Database
-from test.node.chain.world import Chain, Contracts, Node, Pipeline, deploy
+from test.node.chain.world import Chain, Contracts, Log, Node, Pipeline, deploy
 from test.support.anvil import KEYS, Anvil, run_anvil
 
 
@@ -32,6 +33,12 @@ async def rpc(anvil: Anvil) -> AsyncIterator[Rpc]:
     rpc = Rpc([anvil.url])
     yield rpc
     await rpc.close()
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    with capture_logs() as entries:
+        yield Log(entries)
 
 
 @pytest.fixture
@@ -68,7 +75,9 @@ def pipeline() -> Pipeline:
 
 
 @pytest.fixture
-async def node(chain: Chain, database_url: str, pipeline: Pipeline) -> AsyncIterator[Node]:
+async def node(
+    chain: Chain, database_url: str, pipeline: Pipeline, log: Log
+) -> AsyncIterator[Node]:
     node = Node(chain, database_url, pipeline)
     await node.start()
     yield node

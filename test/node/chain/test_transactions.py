@@ -198,7 +198,7 @@ async def test_gas_over_the_cap_is_refused_before_anything_is_signed(
     lane = open_lane()
     await lane.start()
 
-    with pytest.raises(RevertError, match="(?i)gas"):
+    with pytest.raises(RevertError, match=r"(?i)gas"):
         await lane.submit(Intent("pay", REVERTS))
 
 

@@ -1,9 +1,9 @@
 """Contracts on Anvil, a scripted pipeline, and a node's chain half that can be killed."""
 
 import asyncio
+import re
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,13 +19,13 @@ from infernet_node.config.models import SnapshotSyncConfig, WalletConfig
 from infernet_node.store.database import Database
 from infernet_protocol.messages import JobLocation
 from infernet_protocol.output import decode_text, encode_text
-from scripts.chain import Sender, connect
-from scripts.deploy import create, deploy_core
+from infernet_protocol.subscription import ZERO_ADDRESS
 from test.support.anvil import KEYS, Anvil
+from test.support.contracts import create, create_core
 
 CONTAINER = "chat"
 REQUESTER = str(Account.from_key(KEYS[3]).address)
-DEPLOYER = Account.from_key(KEYS[2])
+DEPLOYER = str(Account.from_key(KEYS[2]).address)
 SIGNER_KEY = KEYS[4]
 NODE_KEY = KEYS[1]
 NODE = str(Account.from_key(NODE_KEY).address)
@@ -45,25 +45,20 @@ class Contracts:
         return self.addresses[name]
 
 
-@contextmanager
-def mining_at_once(anvil: Anvil) -> Iterator[None]:
-    anvil.rpc("evm_setAutomine", True)
-    try:
-        yield
-    finally:
-        anvil.rpc("evm_setAutomine", False)
-
-
 def deploy(anvil: Anvil) -> Contracts:
-    with mining_at_once(anvil):
-        by = Sender(connect(anvil.url), DEPLOYER)
-        created = list(deploy_core(by, by.address, 0))
-        registry = created[0].address
-        created.append(create(by, "ChatConsumer", registry, CONTAINER))
-        created.append(create(by, "ScheduledChat", registry, CONTAINER))
-        signer = Account.from_key(SIGNER_KEY).address
-        created.append(create(by, "DelegatedChat", registry, signer))
-    return Contracts({item.name: item.address for item in created})
+    addresses = create_core(anvil, DEPLOYER)
+    registry, signer = addresses["Registry"], Account.from_key(SIGNER_KEY).address
+    text = ("address", "string")
+    for name, types, argument in (
+        ("ChatConsumer", text, CONTAINER),
+        ("ScheduledChat", text, CONTAINER),
+        ("DelegatedChat", ("address", "address"), signer),
+    ):
+        addresses[name] = create(anvil, DEPLOYER, name, types, (registry, argument))
+    addresses["RecordingConsumer"] = create(
+        anvil, DEPLOYER, "RecordingConsumer", ("address",), (registry,)
+    )
+    return Contracts(addresses)
 
 
 @dataclass
@@ -103,6 +98,32 @@ class Chain:
         self.anvil.mine()
         return self.next_id - 1
 
+    def cancel(self, subscription_id: int) -> None:
+        """Cancels a recurring subscription, mined at once."""
+        function = Function("cancel", ("uint32",))
+        self.send(self.contracts["ScheduledChat"], function, subscription_id)
+        self.anvil.mine()
+
+    def subscribe_as(self, owner: str, container: str = CONTAINER) -> int:
+        """Has an account that is no contract ask for one answer; returns the id."""
+        types = ("string", "uint32", "uint32", "uint16", "bool")
+        function = Function(
+            "createSubscription", (*types, "address", "uint256", "address", "address"), ("uint32",)
+        )
+        terms = (container, 1, 0, 1, False, ZERO_ADDRESS, 0, ZERO_ADDRESS, ZERO_ADDRESS)
+        coordinator = self.contracts["EIP712Coordinator"]
+        self.send(coordinator, function, *terms, **{"from": owner})
+        self.anvil.mine()
+        return self.next_id - 1
+
+    def nonce_of(self, account: str) -> int:
+        return int(self.anvil.rpc("eth_getTransactionCount", account, "latest"), 16)
+
+    def pending_of(self, account: str) -> int:
+        """Transactions of an account that wait to be mined."""
+        pending = int(self.anvil.rpc("eth_getTransactionCount", account, "pending"), 16)
+        return pending - self.nonce_of(account)
+
     def answer(self, subscription_id: int) -> str:
         function = Function("answer", ("uint32",), ("string",))
         return str(self.call(self.contracts["ChatConsumer"], function, subscription_id))
@@ -111,9 +132,7 @@ class Chain:
         self, subscription_id: int, interval: int, consumer: str = "ScheduledChat"
     ) -> str:
         function = Function("answer", ("uint32", "uint32", "uint16"), ("string",))
-        return str(
-            self.call(self.contracts[consumer], function, subscription_id, interval, 1)
-        )
+        return str(self.call(self.contracts[consumer], function, subscription_id, interval, 1))
 
     def deliveries(self, subscription_id: int | None = None) -> int:
         """Counts fulfilments, of one subscription or of all."""
@@ -133,6 +152,24 @@ class Chain:
                     receipt = self.anvil.rpc("eth_getTransactionReceipt", transaction["hash"])
                     failed += receipt["status"] == "0x0"
         return failed
+
+
+@dataclass(frozen=True)
+class Log:
+    """What was logged, as the lines that a console shows."""
+
+    entries: list[Any]
+
+    def has(self, pattern: str) -> bool:
+        """Whether a line matches a regular expression, in any case."""
+        return any(re.search(pattern, line, re.IGNORECASE) for line in self.lines)
+
+    @property
+    def lines(self) -> list[str]:
+        return [
+            " ".join([entry["event"], *(f"{key}={entry[key]}" for key in sorted(entry))])
+            for entry in self.entries
+        ]
 
 
 @dataclass
