@@ -2,9 +2,10 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import structlog
 from sqlalchemy.engine import make_url
@@ -13,7 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from infernet_node.api.app import create_app
 from infernet_node.api.identity import default_status_networks
 from infernet_node.api.rate_limit import RateLimiter
-from infernet_node.api.services import Services
+from infernet_node.api.services import ChainAccess, Services
+from infernet_node.chain import ChainService
 from infernet_node.config import Config
 from infernet_node.containers.calls import ContainerClient
 from infernet_node.containers.endpoint import endpoints_of
@@ -24,6 +26,7 @@ from infernet_node.store.database import Database
 from infernet_node.store.jobs import JobStore
 from infernet_node.store.retention import delete_old_jobs
 from infernet_node.streams import Streams
+from infernet_node.supervision import keep_running
 
 _LOG = structlog.get_logger(__name__)
 _STORE_FILE = "infernet_node.sqlite"
@@ -74,6 +77,9 @@ async def assemble(config: Config, runtime: str | None, stack: AsyncExitStack) -
     pipeline = Pipeline(endpoints, client)
     store = JobStore(database)
     stack.push_async_callback(store.close)
+    chain = _chain(config, pipeline, database) if config.chain.enabled else None
+    if chain:
+        stack.push_async_callback(chain.port.close)
     networks = config.server.status_allowed_ips
     return Services(
         config=config,
@@ -84,6 +90,7 @@ async def assemble(config: Config, runtime: str | None, stack: AsyncExitStack) -
         endpoints=endpoints,
         running_containers=lambda: config.containers,
         status_networks=default_status_networks(runtime) if networks is None else networks,
+        chain=chain,
     )
 
 
@@ -100,28 +107,38 @@ async def serve(
     resumed = await services.jobs.resume()
     server = HttpServer(create_app(services, limiter))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    retention = asyncio.create_task(
-        delete_old_jobs(
-            services.store,
-            retention=config.jobs.retention,
-            max_finished=config.jobs.max_finished,
-        )
-    )
+    background: list[asyncio.Task[Any]] = [
+        asyncio.create_task(work) for work in _background(services)
+    ]
     host, port = listener.getsockname()[:2]
     _LOG.info("listening", host=host, port=port, resumed_jobs=resumed)
     on_listening(port)
-    stopping = asyncio.create_task(stop.wait())
+    stopping: asyncio.Task[Any] = asyncio.create_task(stop.wait())
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
     grace = config.jobs.drain_timeout
     _LOG.info("stopping", grace=grace)
-    for task in (stopping, retention):
+    background.append(stopping)
+    for task in background:
         task.cancel()
     # The server goes last: results can be fetched while work is being finished.
     await asyncio.gather(services.jobs.close(grace), services.streams.close(grace))
-    await asyncio.wait((stopping, retention))
+    await asyncio.wait(background)
     server.should_exit = True
     await serving
     _LOG.info("stopped")
+
+
+def _background(services: Services) -> list[Coroutine[Any, Any, None]]:
+    store, limits = services.store, services.config.jobs
+    work = [delete_old_jobs(store, retention=limits.retention, max_finished=limits.max_finished)]
+    if services.chain:
+        work.append(keep_running("chain", services.chain.port.run))
+    return work
+
+
+def _chain(config: Config, pipeline: Pipeline, database: Database) -> ChainAccess:
+    service = ChainService(config.chain, config.containers, pipeline.run, database)
+    return ChainAccess(service, service.lookup.containers)
 
 
 async def _open_store(config: Config) -> Database:

@@ -48,4 +48,5 @@ class ChainPort(Protocol):
 
         Raises:
             RejectionError: if signature, signer, nonce or means of payment do not hold.
+            NotAcceptingError: if the chain cannot be asked now.
         """

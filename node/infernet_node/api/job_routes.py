@@ -142,6 +142,8 @@ class JobRoutes:
             await chain.port.accept_delegated(request.subscription, request.signature, request.data)
         except RejectionError as error:
             raise GuardianError(error.error, error.params) from None
+        except NotAcceptingError as error:
+            raise UnavailableError(str(error), error.retry_after) from None
 
 
 def _require_ip(ip: str | None) -> str:
