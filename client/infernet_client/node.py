@@ -3,13 +3,14 @@
 # ruff: noqa: ASYNC109 - every method takes ``timeout``: the interface is a published one.
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast, overload
 
 from infernet_client import waiting
 from infernet_client.call_shapes import JobCall, job_call
 from infernet_client.error import APIError, JobNotFoundError
 from infernet_client.results import shaped
-from infernet_client.streaming import decoded, id_then_bytes
+from infernet_client.streaming import id_then_bytes, text_of
 from infernet_client.transport import HttpClient
 from infernet_client.types import (
     ErrorResponse,
@@ -268,8 +269,7 @@ class NodeClient(HttpClient):
     ) -> AsyncGenerator[str, None]: ...
     def stream_text(self, *args: Any, **keywords: Any) -> AsyncGenerator[str, None]:
         """Starts a job and yields its output as text; otherwise as :meth:`request_stream`."""
-        call = job_call(args, keywords)
-        return decoded(_only_bytes(self._streamed(call)))
+        return text_of(self._streamed(job_call(args, keywords)))
 
     async def record_status(
         self, id: JobID, status: JobStatus, job: JobRequest, timeout: float | None = None
@@ -364,17 +364,14 @@ class NodeClient(HttpClient):
     async def _streamed(self, call: JobCall) -> AsyncGenerator[str | bytes, None]:
         limit = self._limit(call.timeout, STREAM_LIMIT)
         try:
-            async with self._stream("/api/jobs/stream", call.job, limit=limit) as chunks:
-                async for piece in id_then_bytes(chunks):
+            async with (
+                self._stream("/api/jobs/stream", call.job, limit=limit) as chunks,
+                aclosing(id_then_bytes(chunks)) as pieces,
+            ):
+                async for piece in pieces:
                     yield piece
         except TimeoutError:
             raise TimeoutError(f"the stream did not end within {limit:g} s") from None
-
-
-async def _only_bytes(pieces: AsyncGenerator[str | bytes, None]) -> AsyncGenerator[bytes, None]:
-    async for piece in pieces:
-        if isinstance(piece, bytes):
-            yield piece
 
 
 def _unexpected(status: int, body: object) -> APIError:

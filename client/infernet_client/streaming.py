@@ -2,6 +2,7 @@
 
 import codecs
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 
 from infernet_client.error import StreamError
 
@@ -36,15 +37,17 @@ async def id_then_bytes(chunks: AsyncIterator[bytes]) -> AsyncGenerator[str | by
             yield chunk
 
 
-async def decoded(chunks: AsyncIterator[bytes]) -> AsyncGenerator[str, None]:
-    """Yields UTF-8 text; a character cut in two by chunks is put together.
+async def text_of(pieces: AsyncGenerator[str | bytes, None]) -> AsyncGenerator[str, None]:
+    """Yields the bytes among the pieces as UTF-8 text, and closes the pieces at its end.
 
-    Bytes that are no UTF-8 become U+FFFD, as does a character that the end cuts off.
+    A character cut in two is put together. Bytes that are no UTF-8 become U+FFFD, as does a
+    character that the end cuts off.
     """
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    async for chunk in chunks:
-        if text := decoder.decode(chunk):
-            yield text
+    async with aclosing(pieces):
+        async for piece in pieces:
+            if isinstance(piece, bytes) and (text := decoder.decode(piece)):
+                yield text
     if text := decoder.decode(b"", final=True):
         yield text
 

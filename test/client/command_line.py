@@ -58,3 +58,28 @@ def run_process(*arguments: str, stdin: str = "", env: Mapping[str, str] | None 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     return {**clean, **(more or {})}
+
+
+def run_on_terminal(
+    *arguments: str, typed: bytes = b"", env: Mapping[str, str] | None = None
+) -> Ended:
+    """Runs a command whose three streams are one terminal, 100 columns wide."""
+    own_end, its_end = os.openpty()
+    os.write(own_end, typed)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "infernet_client", *arguments],
+        stdin=its_end,
+        stdout=its_end,
+        stderr=its_end,
+        env=environment({"TERM": "xterm", "COLUMNS": "100", **(env or {})}),
+    )
+    os.close(its_end)
+    shown = b""
+    try:
+        while chunk := os.read(own_end, 4096):
+            shown += chunk
+    except OSError:  # how Linux says that nobody has the other end open any more
+        pass
+    finally:
+        os.close(own_end)
+    return Ended(process.wait(30), shown.decode().replace("\r\n", "\n"), "")

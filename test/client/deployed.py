@@ -4,21 +4,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from eth_abi.abi import encode
 from eth_account import Account
+from eth_utils.crypto import keccak
 from web3 import Web3
 
-from scripts import artifacts
-from scripts.chain import Sender, connect
-from scripts.deploy import create, deploy_core
 from test.support.anvil import KEYS, Anvil, run_anvil
+from test.support.contracts import create, create_core
 
-OWNER_KEY, OTHER_KEY, DEPLOYER_KEY = KEYS[0], KEYS[1], KEYS[2]
-OWNER, OTHER = (Account.from_key(key).address for key in (OWNER_KEY, OTHER_KEY))
+OWNER_KEY, OTHER_KEY = KEYS[0], KEYS[1]
+OWNER, OTHER, DEPLOYER = (Account.from_key(key).address for key in KEYS[:3])
 
 
 @dataclass
 class DeployedChain:
-    """Addresses of what is deployed; ``OWNER`` holds all of the token."""
+    """Addresses of what is deployed; ``OWNER`` holds all 1000 of the token."""
 
     anvil: Anvil
     coordinator: str
@@ -33,22 +33,21 @@ class DeployedChain:
 
     @property
     def web3(self) -> Web3:
-        return connect(self.url)
+        return Web3(Web3.HTTPProvider(self.url))
 
 
 @contextmanager
 def deployed_chain() -> Iterator[DeployedChain]:
     """Starts an Anvil that mines each transaction at once, and deploys everything."""
     with run_anvil() as anvil:
-        by = Sender(connect(anvil.url), Account.from_key(DEPLOYER_KEY))
-        core = {item.name: item.address for item in deploy_core(by, by.address, 0)}
-        consumer = create(by, "DelegatedChat", core["Registry"], OWNER)
-        token = artifacts.load("TestToken", "Tokens.sol")
-        contract = by.web3.eth.contract(abi=token.abi, bytecode=token.bytecode)
-        address = by.send(contract.constructor(), "deploying the token")["contractAddress"]
-        assert address is not None
-        minted = by.web3.eth.contract(address, abi=token.abi)
-        by.send(minted.functions.mint(OWNER, 1000), "minting")
+        core = create_core(anvil, DEPLOYER)
+        signer_of = (core["Registry"], OWNER)
+        consumer = create(anvil, DEPLOYER, "DelegatedChat", ["address"] * 2, signer_of)
+        token = create(anvil, DEPLOYER, "TestToken", source="Tokens.sol")
+        mint = keccak(text="mint(address,uint256)")[:4] + encode(
+            ["address", "uint256"], [OWNER, 1000]
+        )
+        anvil.rpc("eth_sendTransaction", {"from": DEPLOYER, "to": token, "data": "0x" + mint.hex()})
         yield DeployedChain(
-            anvil, core["EIP712Coordinator"], core["WalletFactory"], address, consumer.address
+            anvil, core["EIP712Coordinator"], core["WalletFactory"], token, consumer
         )

@@ -39,7 +39,12 @@ def files(tmp_path: Path) -> Path:
 
 
 def sub(
-    chain: DeployedChain, node: ScriptedNode, files: Path, *more: str, **changes: str | None
+    chain: DeployedChain,
+    node: ScriptedNode,
+    files: Path,
+    *more: str,
+    stdin: str = "",
+    **changes: str | None,
 ) -> Ended:
     """Runs the line of the user's document, with options changed (underscores for dashes)."""
     options: dict[str, str | None] = {
@@ -53,7 +58,7 @@ def sub(
         **changes,
     }
     given = [part for k, v in options.items() if v is not None for part in (f"--{k}", v)]
-    return run("sub", *given, *more, env={"SERVER_URL": node.url})
+    return run("sub", *given, *more, stdin=stdin, env={"SERVER_URL": node.url})
 
 
 def test_the_documents_line_creates_a_subscription(
@@ -140,7 +145,8 @@ def test_a_wrong_option_is_a_usage_error_that_names_it(
     value: str | None,
     problem: str,
 ) -> None:
-    ended = sub(chain, node, files, **{option: value})
+    changes: dict[str, Any] = {option: value}
+    ended = sub(chain, node, files, **changes)
 
     assert (ended.code, ended.out) == (2, "")
     assert f"Error: {problem}" in ended.err
@@ -218,10 +224,7 @@ def test_no_message_ever_shows_a_key(chain: DeployedChain, node: ScriptedNode, f
 
 
 def test_a_keystore_opens_with_its_password(
-    chain: DeployedChain,
-    node: ScriptedNode,
-    files: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    chain: DeployedChain, node: ScriptedNode, files: Path
 ) -> None:
     keystore = Account.encrypt(HexStr(OWNER_KEY), "pass word", kdf="pbkdf2", iterations=1)
     (files / "key-file.txt").write_text(json.dumps(keystore))
@@ -242,6 +245,20 @@ def test_a_keystore_opens_with_its_password(
         "",
         "Error: the keystore does not open: wrong password (KEYSTORE_PASSWORD) or damaged file\n",
     )
+
+
+def test_a_keystores_password_is_asked_for(
+    chain: DeployedChain, node: ScriptedNode, files: Path
+) -> None:
+    keystore = Account.encrypt(HexStr(OWNER_KEY), "pass word", kdf="pbkdf2", iterations=1)
+    (files / "key-file.txt").write_text(json.dumps(keystore))
+
+    ended = sub(chain, node, files, stdin="pass word\n")
+
+    assert ended.code == 0
+    assert ended.out.endswith(SUCCESS)
+    assert "Password of the keystore:" in ended.err
+    assert "pass word" not in ended.out + ended.err
 
 
 def test_an_endpoint_that_is_not_there(

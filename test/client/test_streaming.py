@@ -1,7 +1,10 @@
 """A stream is an id line and bytes, wherever the network cuts it."""
 
+import asyncio
+import threading
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
@@ -11,11 +14,11 @@ from hypothesis import strategies as st
 
 from infernet_client.error import APIError, StreamError
 from infernet_client.node import NodeClient
-from infernet_client.streaming import MAX_ID_BYTES, decoded, id_then_bytes
+from infernet_client.streaming import MAX_ID_BYTES, id_then_bytes, text_of
 from test.client.scripted_node import ScriptedNode
 
 
-async def chunked(data: bytes, cuts: list[int]) -> AsyncIterator[bytes]:
+async def chunked(data: bytes, cuts: list[int]) -> AsyncGenerator[Any, None]:
     places = sorted({cut % (len(data) + 1) for cut in cuts})
     for start, end in zip([0, *places], [*places, len(data)], strict=True):
         yield data[start:end]
@@ -37,14 +40,14 @@ async def test_the_id_ends_at_the_first_newline_however_it_arrives(
 
 @given(text=st.text(max_size=20), cuts=st.lists(st.integers(0, 10**6), max_size=8))
 async def test_a_character_cut_in_two_is_put_together(text: str, cuts: list[int]) -> None:
-    pieces = [piece async for piece in decoded(chunked(text.encode(), cuts))]
+    pieces = [piece async for piece in text_of(chunked(text.encode(), cuts))]
 
     assert "".join(pieces) == text
     assert all(pieces)
 
 
 async def test_bytes_that_are_no_text_are_marked() -> None:
-    pieces = [piece async for piece in decoded(chunked(b"a\xffb\xe2\x82", []))]
+    pieces = [piece async for piece in text_of(chunked(b"a\xffb\xe2\x82", []))]
 
     assert "".join(pieces) == "a\ufffdb\ufffd"
 
@@ -121,11 +124,27 @@ async def test_a_stream_that_does_not_end_is_a_timeout(
             pass
 
 
-async def test_leaving_a_stream_early_closes_it(client: NodeClient) -> None:
+async def test_leaving_a_stream_early_closes_the_connection(
+    client: NodeClient, node: ScriptedNode
+) -> None:
+    left = threading.Event()
+
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"an-id\n")
+        try:
+            while True:
+                await response.write(b"x" * 1000)
+                await asyncio.sleep(0)
+        except ConnectionError:
+            left.set()
+            raise
+
+    node.answer_once("POST", "/api/jobs/stream", endless)
     pieces = client.stream_text("tgi", {})
     assert await anext(pieces)
 
     await pieces.aclose()
 
-    with pytest.raises(StopAsyncIteration):
-        await anext(pieces)
+    assert await asyncio.to_thread(left.wait, 10)

@@ -3,7 +3,7 @@
 import aiohttp
 import click
 
-from infernet_client.error import APIError
+from infernet_client.error import APIError, InfernetError
 from infernet_client.transport import connect_failure
 
 
@@ -29,9 +29,9 @@ def explanation(error: Exception) -> str:
         return "the transfer broke off before the answer was complete"
     if isinstance(error, aiohttp.ClientConnectionError):
         return f"the connection was lost ({error or type(error).__name__}); try again"
-    if isinstance(error, TimeoutError):
-        return str(error) or "no answer in time"
-    return str(error) or type(error).__name__
+    if isinstance(error, InfernetError | TimeoutError | ValueError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
 
 
 def _refusal(error: APIError) -> str:

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from contextlib import aclosing
 from typing import Any
 
 import click
@@ -15,7 +16,7 @@ from infernet_client.cli.inputs import read_json, read_object
 from infernet_client.cli.options import input_option, node_options, output_options
 from infernet_client.cli.output import Output, progress
 from infernet_client.node import STREAM_LIMIT, NodeClient
-from infernet_client.streaming import decoded
+from infernet_client.streaming import text_of
 from infernet_client.types import JobRequest, JobResult
 
 SECONDS = click.FloatRange(min=0, min_open=True)
@@ -231,20 +232,17 @@ def _listed(numbers: list[int]) -> str:
 async def _print_stream(
     node: NodeClient, container: str, data: dict[str, Any], limit: float, out: Output
 ) -> None:
-    pieces = node.request_stream(container, data, timeout=limit)
-    job_id = str(await anext(pieces))
-
-    async def chunks() -> AsyncIterator[bytes]:
-        async for piece in pieces:
-            if isinstance(piece, bytes):
-                yield piece
-
-    if not out.as_json:
-        click.echo(f"Job ID: {job_id}")
-    with out.opened() as write:
-        if out.as_json:
-            write(json.dumps({"id": job_id}) + "\n")
-        async for text in decoded(chunks()):
-            write(json.dumps({"text": text}) + "\n" if out.as_json else text)
+    async with (
+        aclosing(node.request_stream(container, data, timeout=limit)) as pieces,
+        aclosing(text_of(pieces)) as texts,
+    ):
+        job_id = str(await anext(pieces))
         if not out.as_json:
-            write("\n")
+            click.echo(f"Job ID: {job_id}")
+        with out.opened() as write:
+            if out.as_json:
+                write(json.dumps({"id": job_id}) + "\n")
+            async for text in texts:
+                write(json.dumps({"text": text}) + "\n" if out.as_json else text)
+            if not out.as_json:
+                write("\n")
