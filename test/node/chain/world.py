@@ -79,6 +79,21 @@ class Chain:
         transaction = {"from": REQUESTER, "to": to, "data": data, "gas": hex(1_000_000), **fields}
         return str(self.anvil.rpc("eth_sendTransaction", transaction))
 
+    def reorganise(self, snapshot: str) -> None:
+        """Goes back to a snapshot and on with other blocks, from an empty pool."""
+        height = self.anvil.number
+        self.anvil.rpc("evm_revert", snapshot)
+        self.anvil.rpc("anvil_dropAllTransactions")
+        # Another timestamp makes another block of the same height.
+        self.anvil.mine_at(self.anvil.timestamp + 3)
+        self.anvil.mine(max(height - self.anvil.number, 0))
+
+    def redeployed_on(self, anvil: Anvil) -> "Chain":
+        """The same contracts at the same addresses on another chain."""
+        again = Chain(anvil, deploy(anvil))
+        assert again.contracts == self.contracts
+        return again
+
     @property
     def next_id(self) -> int:
         coordinator = self.contracts["EIP712Coordinator"]
