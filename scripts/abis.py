@@ -40,7 +40,7 @@ def rendered() -> dict[Path, str]:
 
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; fail when a file is stale.")
-def main(check: bool) -> None:
+def cli(check: bool) -> None:
     """Generates the ABI files of infernet_protocol from forge's output."""
     wanted = rendered()
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
@@ -59,4 +59,4 @@ def main(check: bool) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    cli()

@@ -27,9 +27,12 @@ def anvil_account(index: int) -> LocalAccount:
 
 
 def choose_account(
-    chain_id: int, *, keystore: Path | None, password_file: Path | None, anvil_index: int
+    *, keystore: Path | None, password_file: Path | None, anvil_index: int | None
 ) -> LocalAccount:
-    """Finds the signing account: keystore, then ``PRIVATE_KEY``, then Anvil's on its own chain.
+    """Finds the signing account: keystore, then ``PRIVATE_KEY``, then one of Anvil's.
+
+    Args:
+        anvil_index: 0 to 9 on a local chain, ``None`` where Anvil's accounts own nothing.
 
     Raises:
         ScriptError: if none of them gives a key.
@@ -45,11 +48,9 @@ def choose_account(
                 "PRIVATE_KEY: not a private key; 64 hex digits are expected, 0x is optional"
             ) from None
         return account
-    if chain_id == ANVIL_CHAIN_ID:
+    if anvil_index is not None:
         return anvil_account(anvil_index)
-    raise ScriptError(
-        f"no key to sign with on chain {chain_id}: set PRIVATE_KEY, or pass --keystore FILE"
-    )
+    raise ScriptError("no key to sign with on this chain: set PRIVATE_KEY, or pass --keystore FILE")
 
 
 def _from_keystore(keystore: Path, password_file: Path | None) -> LocalAccount:

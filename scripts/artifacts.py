@@ -1,4 +1,4 @@
-"""Contracts as forge built them: ABI and bytecode from ``out/``."""
+"""Contracts as forge built them: ABI and bytecode."""
 
 import json
 from dataclasses import dataclass
@@ -10,7 +10,11 @@ from eth_utils.crypto import keccak
 
 from scripts.errors import ScriptError
 
-OUT = Path(__file__).parent.parent / "out"
+ROOT = Path(__file__).parent.parent
+OUT = ROOT / "out"
+"""The default build: quick, for development and tests."""
+RELEASE = ROOT / ".build" / "release" / "out"
+"""The build of forge's `release` profile: what is deployed and whose gas is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +33,18 @@ class Artifact:
         return "0x" + keccak(text=text).hex()
 
 
-def load(name: str, source: str | None = None) -> Artifact:
+def load(name: str, source: str | None = None, out: Path = OUT) -> Artifact:
     """Reads a contract's artifact.
 
     Args:
         name: contract name, e.g. ``"EIP712Coordinator"``.
         source: file that declares it, where that is not ``<name>.sol``.
+        out: folder of the build, :data:`OUT` or :data:`RELEASE`.
 
     Raises:
         ScriptError: if it has not been built.
     """
-    path = OUT / (source or f"{name}.sol") / f"{name}.json"
+    path = out / (source or f"{name}.sol") / f"{name}.json"
     try:
         artifact = json.loads(path.read_text())
     except FileNotFoundError:

@@ -3,10 +3,9 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
+from urllib.parse import urlsplit
 
-import click
 from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
 from eth_utils.address import is_address, to_checksum_address
@@ -16,7 +15,6 @@ from web3.exceptions import ContractCustomError, ContractLogicError, TimeExhaust
 from web3.types import TxParams, TxReceipt
 
 from infernet_protocol.contract_errors import error_name
-from scripts.accounts import choose_account
 from scripts.errors import ScriptError
 
 RPC_TIMEOUT = 10
@@ -24,37 +22,8 @@ RPC_TIMEOUT = 10
 MINING_TIMEOUT = 120
 """Seconds for a transaction to be mined."""
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-def chain_options(command: Command) -> Command:
-    """The options that every script on a chain shares."""
-    for option in (
-        click.option(
-            "--rpc-url",
-            envvar="RPC_URL",
-            default="http://127.0.0.1:8545",
-            show_default=True,
-            show_envvar=True,
-            help="JSON-RPC endpoint of the chain.",
-        ),
-        click.option(
-            "--chain-id", type=int, help="Refuse to act when the endpoint is on another chain."
-        ),
-        click.option(
-            "--keystore",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
-            help="V3 keystore file to sign with. Without it PRIVATE_KEY is used, "
-            "and on Anvil one of its own accounts.",
-        ),
-        click.option(
-            "--password-file",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
-            help="File holding the keystore's password; asked for when missing.",
-        ),
-    ):
-        command = option(command)
-    return command
+DEVELOPMENT_POLL, POLL = 0.2, 2.0
+"""Seconds between two looks at a chain: a local one, and one that others pay for."""
 
 
 def connect(rpc_url: str, chain_id: int | None = None) -> Web3:
@@ -75,14 +44,25 @@ def connect(rpc_url: str, chain_id: int | None = None) -> Web3:
         actual = web3.eth.chain_id
     except (RequestException, Web3Exception, ValueError) as error:
         raise ScriptError(
-            f"no Ethereum RPC answers at {rpc_url} ({type(error).__name__}): "
+            f"no Ethereum RPC answers at {shown_url(rpc_url)} ({type(error).__name__}): "
             "start one with `make up`, or name another with --rpc-url"
         ) from None
     if chain_id is not None and actual != chain_id:
         raise ScriptError(
-            f"{rpc_url} is on chain {actual}, not {chain_id}: check --rpc-url and --chain-id"
+            f"{shown_url(rpc_url)} is on chain {actual}, not {chain_id}: "
+            "check --rpc-url and --chain-id"
         )
     return web3
+
+
+def shown_url(url: str) -> str:
+    """Returns scheme, host and port of a URL: paths and passwords of endpoints are secrets."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "the address given"
+    return f"{parts.scheme}://{parts.hostname}{port}" if parts.hostname else url
 
 
 def contract_address(web3: Web3, address: str, what: str) -> ChecksumAddress:
@@ -104,6 +84,9 @@ def contract_address(web3: Web3, address: str, what: str) -> ChecksumAddress:
 
 def reason(error: Exception) -> str:
     """Returns why a call was refused, by the name of the contract's error where it is known."""
+    if isinstance(error, RequestException):
+        # Its text holds the endpoint's URL, and that often a key.
+        return f"no answer from the endpoint ({type(error).__name__})"
     if isinstance(error, ContractCustomError) and error.data:
         data = bytes.fromhex(str(error.data).removeprefix("0x"))
         return error_name(data) or f"custom error 0x{data.hex()}"
@@ -160,38 +143,16 @@ class Sender:
         return text
 
 
-def sender(
-    rpc_url: str,
-    chain_id: int | None,
-    keystore: Path | None,
-    password_file: Path | None,
-    anvil_index: int,
-) -> Sender:
-    """Connects and chooses the account, from the values of :func:`chain_options`."""
-    web3 = connect(rpc_url, chain_id)
-    account = choose_account(
-        web3.eth.chain_id,
-        keystore=keystore,
-        password_file=password_file,
-        anvil_index=anvil_index,
-    )
-    return Sender(web3, account)
-
-
-def wait_for(
-    probe: Callable[[], Any], *, seconds: float, every: float = 0.25, on_wait: Callable[[], None]
-) -> Any:
+def wait_for(probe: Callable[[], Any], *, seconds: float, every: float) -> Any:
     """Calls ``probe`` until it returns something true; returns that, or ``None`` when time is up.
 
     Args:
         seconds: how long to wait at most.
         every: seconds between two calls.
-        on_wait: called before each pause, e.g. to turn a spinner.
     """
     deadline = time.monotonic() + seconds
     while not (found := probe()):
         if time.monotonic() >= deadline:
             return None
-        on_wait()
         time.sleep(every)
     return found

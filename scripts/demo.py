@@ -15,10 +15,11 @@ from rich.console import Console
 from infernet_protocol import deployments
 from scripts.accounts import REQUESTER, anvil_account
 from scripts.chain import Sender, connect
+from scripts.chat import Chat, ask, show
+from scripts.deployment import CONTAINER
 from scripts.errors import ScriptError
 from scripts.processes import port_or_free
-from scripts.request import Chat, ask, show
-from scripts.stack import CONTAINER, ROOT, Ports, Stack, fresh_folder
+from scripts.stack import ROOT, Ports, Stack, fresh_folder
 
 COLOURS = {"anvil": "yellow", "tgi": "magenta", "service": "cyan", "node": "green"}
 
@@ -106,7 +107,7 @@ def _print_lines(name: str, log: Path) -> None:
 @click.option("--tgi-url", help="A running TGI server to use instead of the mock.")
 @click.option("--timeout", default=60.0, help="Seconds to wait for the answer.")
 @click.option("--up", is_flag=True, help="Leave everything running and show the logs.")
-def main(question: str, tgi_url: str | None, timeout: float, up: bool) -> None:
+def cli(question: str, tgi_url: str | None, timeout: float, up: bool) -> None:
     """Starts a local Infernet and asks a question from a contract."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, on_terminate)
@@ -138,4 +139,4 @@ def main(question: str, tgi_url: str | None, timeout: float, up: bool) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    cli()

@@ -18,13 +18,12 @@ from web3.types import RPCEndpoint
 
 from scripts.accounts import ANVIL_CHAIN_ID, DEPLOYER, anvil_account
 from scripts.chain import Sender, connect
-from scripts.deploy import Creation, create, deploy_core, record
+from scripts.deployment import CONTAINER, Creation, create, deploy_core, record
 from scripts.errors import ScriptError
 from scripts.processes import Process, answers
 
 ROOT = Path(__file__).parent.parent
 SAMPLE_CONFIG = ROOT / "deploy" / "config.json"
-CONTAINER = "tgi_client_inference_service"
 BIN = Path(sys.executable).parent
 """Where this project's commands are, whether or not its environment is activated."""
 

@@ -12,10 +12,10 @@ from web3.contract import Contract
 from infernet_protocol.abis import abi
 from scripts.accounts import REQUESTER, anvil_account
 from scripts.chain import Sender, connect
-from scripts.deploy import create
+from scripts.chat import Chat
+from scripts.deployment import CONTAINER, create
 from scripts.processes import free_port
-from scripts.request import Chat
-from scripts.stack import CONTAINER, Ports, Stack
+from scripts.stack import Ports, Stack
 from test.support.mock_tgi import MockTGI
 
 T = TypeVar("T")

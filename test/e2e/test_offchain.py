@@ -7,7 +7,8 @@ import time
 import pytest
 import requests
 
-from scripts.stack import CONTAINER, Stack
+from scripts.deployment import CONTAINER
+from scripts.stack import Stack
 from test.e2e.conftest import finished_job
 from test.support.mock_tgi import Behaviour, MockTGI
 

@@ -7,7 +7,7 @@ from web3.types import TxReceipt
 from infernet_protocol.output import text_from_delivery
 from scripts.accounts import NODE, anvil_account
 from scripts.chain import Sender
-from scripts.request import Chat
+from scripts.chat import Chat
 from scripts.stack import Stack
 from test.e2e.conftest import eventually, fulfilments
 from test.support.mock_tgi import Behaviour, MockTGI

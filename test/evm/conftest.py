@@ -8,7 +8,7 @@ from web3 import EthereumTesterProvider, Web3
 
 from scripts.accounts import ANVIL_MNEMONIC, DEPLOYER, NODE, anvil_account
 from scripts.chain import Sender
-from scripts.deploy import Creation, create, deploy_core
+from scripts.deployment import Creation, create, deploy_core
 
 CONTAINER = "tgi_client_inference_service"
 

@@ -10,7 +10,7 @@ from ape.contracts import ContractInstance
 from infernet_protocol.output import encode_text
 from infernet_protocol.subscription import ZERO_ADDRESS
 from scripts.accounts import DEPLOYER, NODE, REQUESTER
-from scripts.deploy import GETTERS, create_address
+from scripts.deployment import GETTERS, create_address
 from test.evm.conftest import CONTAINER
 from test.evm.test_eth_tester import DOCUMENTED, QUESTION, output_of
 from test.support.ape_contracts import container

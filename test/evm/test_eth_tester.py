@@ -14,8 +14,8 @@ from infernet_protocol.output import encode_text
 from infernet_protocol.subscription import ZERO_ADDRESS, Subscription
 from scripts.accounts import REQUESTER, anvil_account
 from scripts.chain import Sender
-from scripts.deploy import Creation
-from scripts.request import Chat
+from scripts.chat import Chat
+from scripts.deployment import Creation
 from test.evm.conftest import CONTAINER
 
 QUESTION = "Can shrimp actually fry rice fr?"

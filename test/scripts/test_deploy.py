@@ -5,7 +5,7 @@ import pytest
 from web3 import Web3
 
 from scripts.accounts import REQUESTER, anvil_account
-from scripts.deploy import GETTERS
+from scripts.deployment import GETTERS
 from scripts.stack import Stack
 from test.scripts.conftest import Run
 
@@ -58,13 +58,13 @@ def test_verify_only_names_what_does_not_fit(run: Run, chain: Stack, tmp_path: P
     (tmp_path / "31337.json").write_text(json.dumps(recorded))
     done = run("deploy.py", "--verify-only", "--deployments", tmp_path)
     assert done.returncode == 1
-    assert "as Inbox, the deployment file" in done.stderr
+    assert f"as Inbox, {tmp_path}/31337.json 0x" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda recorded: recorded.pop("Reader"), "not in the deployment file: Reader"),
+        (lambda recorded: recorded.pop("Reader"), ".json: Reader"),
         (
             lambda recorded: recorded["Fee"].update(address="0x" + "22" * 20),
             "Fee: there is no contract at 0x2222",

@@ -1,0 +1,1 @@
+"""How scripts meet a person: options, values, colours and exit codes."""

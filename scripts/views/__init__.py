@@ -1,0 +1,1 @@
+"""What scripts read from the chain. The rules are pure; what reads says so."""
