@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from tgi_service.call import Cancellation
 from tgi_service.errors import InfernetMLException, ServiceException
@@ -43,7 +43,7 @@ def create_app(desk: Desk) -> Flask:
 def _register_job(app: Flask, desk: Desk) -> None:
     @app.post("/service_output")
     def service_output() -> Response:
-        body = request.get_data(cache=False)
+        body = _read_body(desk.settings.max_content_length)
         job = Job(desk, _job_id(), _caller())
         answer = job.run(body, is_json=request.is_json)
         if isinstance(answer, StreamBody):
@@ -132,6 +132,21 @@ def _register_errors(app: Flask, desk: Desk) -> None:
 def _error(status: HTTPStatus, description: str) -> tuple[Response, int]:
     content = {"code": str(status.value), "name": status.phrase, "description": description}
     return jsonify(content), status.value
+
+
+def _read_body(limit: int) -> bytes:
+    """Reads the request's body.
+
+    Raises:
+        HTTPException: if it is longer than ``limit`` bytes.
+    """
+    if request.content_length is not None:
+        return request.get_data(cache=False)
+    # Flask would cut a body of unknown length at the limit and say nothing.
+    body: bytes = request.environ["wsgi.input"].read(limit + 1)
+    if len(body) > limit:
+        raise RequestEntityTooLarge
+    return body
 
 
 def _job_id() -> str | None:

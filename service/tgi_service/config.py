@@ -161,11 +161,10 @@ def _workflow(
 
 
 def _positional(tree: Mapping[str, Any], url_is_keyword: bool) -> dict[str, Any]:
-    given = tree.get("WORKFLOW_POSITIONAL_ARGS")
-    if given is None:
-        return (
-            {} if url_is_keyword else dict(zip(_ARGUMENTS, DEFAULT_POSITIONAL_ARGS, strict=False))
-        )
+    if "WORKFLOW_POSITIONAL_ARGS" not in tree:
+        default = [] if url_is_keyword else DEFAULT_POSITIONAL_ARGS
+        return dict(zip(_ARGUMENTS, default, strict=False))
+    given = tree["WORKFLOW_POSITIONAL_ARGS"]
     if not isinstance(given, list) or not 1 <= len(given) <= len(_ARGUMENTS):
         raise _refusal(
             POSITIONAL_VARIABLE,

@@ -84,7 +84,7 @@ class Job:
         streamed = envelope.destination is JobLocation.STREAM
         self._call = Call(
             cancellation=Cancellation(desk.clock, None if streamed else settings.job_deadline),
-            parameters=question.parameters,
+            parameters=_with_details(question),
             messages=_with_system_prompt(question, settings.system_prompt),
         )
         self._held.enter_context(desk.slots.one())
@@ -154,6 +154,10 @@ def _status(error: BaseException | None) -> str:
             return str(error.status.value)
         case _:
             return "500"
+
+
+def _with_details(question: Question) -> Mapping[str, Any]:
+    return {**question.parameters, "details": True} if question.wants_details else question.parameters
 
 
 def _with_system_prompt(

@@ -88,7 +88,8 @@ class TGIClientInferenceWorkflow:
 
     def do_setup(self) -> None:
         """Hook of :meth:`setup`: has one token generated."""
-        self._generate(_PROBE, {**self.inference_params, "max_new_tokens": 1}, current_call())
+        call = current_call()
+        self._generate(_PROBE, {**self._parameters(call), "max_new_tokens": 1}, call)
 
     def inference(self, request: TgiInferenceRequest, log_preprocessed_data: bool = True) -> str:
         """Answers a request.
@@ -193,14 +194,15 @@ class TGIClientInferenceWorkflow:
             if name in excluded:
                 raise InvalidRequestError(f"data.parameters: {name} cannot be used for {kind}")
         merged = generation.merge(generation.DEFAULTS, self.inference_params, call.parameters)
+        # Left out, it would mean true to TGI: the answer would begin with the prompt.
+        merged.setdefault("return_full_text", False)
         return {name: value for name, value in merged.items() if name not in excluded}
 
     def _chat_parameters(self, call: Call) -> dict[str, Any]:
         return generation.for_chat(self._parameters(call, generation.NOT_FOR_CHATS, "a chat"))
 
     def _generate(self, prompt: str, parameters: Mapping[str, Any], call: Call) -> str:
-        complete = generation.merge(generation.DEFAULTS, parameters)
-        return self._ask(call, lambda: self.backend.generate(prompt, complete, call.cancellation))
+        return self._ask(call, lambda: self.backend.generate(prompt, parameters, call.cancellation))
 
     def _ask(self, call: Call, attempt: Callable[[], Generated]) -> str:
         generated = self._retrying(call, attempt)
