@@ -11,10 +11,11 @@ import structlog
 import uvloop
 
 from infernet_node import __version__
-from infernet_node.config import ConfigError, LoadedConfig, load_config, secrets_of
+from infernet_node.config import Config, ConfigError, LoadedConfig, load_config, secrets_of
 from infernet_node.logs import LogFileError, configure_logging
 from infernet_node.node import StartError, run_node
 from infernet_node.server import ListenError
+from infernet_node.supervision import StopRequest
 
 _LOG = structlog.get_logger(__name__)
 _CONFIG = click.option(
@@ -42,7 +43,7 @@ def run(path: str | None) -> None:
         for warning in loaded.warnings:
             _LOG.warning("config", warning=warning)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run_until_signal(loaded))
+            runner.run(_run_until_signal(config))
     except (StartError, ListenError, LogFileError) as error:
         _fail(str(error))
 
@@ -59,24 +60,12 @@ def check_config(path: str | None) -> None:
     click.echo(f"The configuration is valid: {len(config.containers)} containers, chain {chain}.")
 
 
-async def _run_until_signal(loaded: LoadedConfig) -> None:
-    stop = asyncio.Event()
-    running = asyncio.ensure_future(
-        run_node(loaded.config, runtime=os.environ.get("RUNTIME"), stop=stop)
-    )
-
-    def on_signal() -> None:
-        if stop.is_set():
-            running.cancel()
-        stop.set()
-
+async def _run_until_signal(config: Config) -> None:
+    stop = StopRequest()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
-    try:
-        await running
-    except asyncio.CancelledError:
-        _LOG.warning("stopped_at_once")
+        loop.add_signal_handler(number, stop)
+    await run_node(config, runtime=os.environ.get("RUNTIME"), stop=stop)
 
 
 def _load(path: str | None) -> LoadedConfig:

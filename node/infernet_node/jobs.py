@@ -16,6 +16,7 @@ from infernet_node.config import JobsConfig
 from infernet_node.pipeline import Pipeline
 from infernet_node.store.job import Job, JobKind
 from infernet_node.store.jobs import JobStore
+from infernet_node.supervision import finish_or_cancel
 from infernet_protocol.messages import ContainerError, ContainerResult, JobLocation, JobStatus
 
 _LOG = structlog.get_logger(__name__)
@@ -112,20 +113,15 @@ class Jobs:
         self._stopping = True
         self._admission.close()
 
-    async def close(self, grace: float) -> None:
+    async def close(self, grace: float, urgent: asyncio.Event) -> None:
         """Lets running jobs finish; the next process runs again what does not make it.
 
         Args:
-            grace: seconds that they have.
+            grace: seconds that they have, unless ``urgent`` is set before.
         """
         self.stop_accepting()
-        if self._running:
-            await asyncio.wait(self._running, timeout=grace)
-        unfinished = list(self._running)
-        for task in unfinished:
-            task.cancel()
-        await asyncio.gather(*unfinished, return_exceptions=True)
-        if left := len(unfinished) + len(self._waiting):
+        unfinished = await finish_or_cancel(set(self._running), grace, urgent)
+        if left := unfinished + len(self._waiting):
             _LOG.warning("jobs_left_for_next_start", number=left)
             await self._store.excuse_interruption()
 

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
 
 from infernet_node.api.app import create_app
 from infernet_node.api.identity import default_status_networks
@@ -22,11 +20,11 @@ from infernet_node.containers.endpoint import endpoints_of
 from infernet_node.jobs import Jobs
 from infernet_node.pipeline import Pipeline
 from infernet_node.server import HttpServer, listen
-from infernet_node.store.database import Database
+from infernet_node.store.database import Database, StoreError
 from infernet_node.store.jobs import JobStore
 from infernet_node.store.retention import delete_old_jobs
 from infernet_node.streams import Streams
-from infernet_node.supervision import keep_running
+from infernet_node.supervision import StopRequest, keep_running
 
 _LOG = structlog.get_logger(__name__)
 _STORE_FILE = "infernet_node.sqlite"
@@ -42,10 +40,10 @@ async def run_node(
     config: Config,
     *,
     runtime: str | None,
-    stop: asyncio.Event,
+    stop: StopRequest,
     on_listening: Callable[[int], None] = lambda _port: None,
 ) -> None:
-    """Runs a node until ``stop`` is set, then lets running work finish.
+    """Runs a node until it is asked to stop, then lets running work finish.
 
     Args:
         runtime: the environment variable ``RUNTIME``.
@@ -55,6 +53,7 @@ async def run_node(
         StartError: if a setting does not work out on this machine.
         ListenError: if the port is not free.
     """
+    _require_running(config)
     async with AsyncExitStack() as stack:
         # The port comes first: it keeps a second node away from the rows of this one.
         listener = stack.enter_context(listen(config.server))
@@ -98,7 +97,7 @@ async def serve(
     services: Services,
     limiter: RateLimiter,
     listener: socket.socket,
-    stop: asyncio.Event,
+    stop: StopRequest,
     on_listening: Callable[[int], None],
 ) -> None:
     """Takes up interrupted jobs, answers requests until ``stop``, and finishes what runs."""
@@ -113,7 +112,7 @@ async def serve(
     host, port = listener.getsockname()[:2]
     _LOG.info("listening", host=host, port=port, resumed_jobs=resumed)
     on_listening(port)
-    stopping: asyncio.Task[Any] = asyncio.create_task(stop.wait())
+    stopping: asyncio.Task[Any] = asyncio.create_task(stop.made.wait())
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
     grace = config.jobs.drain_timeout
     _LOG.info("stopping", grace=grace)
@@ -121,11 +120,22 @@ async def serve(
     for task in background:
         task.cancel()
     # The server goes last: results can be fetched while work is being finished.
-    await asyncio.gather(services.jobs.close(grace), services.streams.close(grace))
+    await asyncio.gather(
+        services.jobs.close(grace, stop.urgent), services.streams.close(grace, stop.urgent)
+    )
     await asyncio.wait(background)
     server.should_exit = True
     await serving
     _LOG.info("stopped")
+
+
+def _require_running(config: Config) -> None:
+    names = ", ".join(container.id for container in config.managed_containers)
+    if names:
+        raise StartError(
+            f"manage_containers: this node cannot start containers itself ({names}); start them, "
+            "then set manage_containers to false, or give the url of each"
+        )
 
 
 def _background(services: Services) -> list[Coroutine[Any, Any, None]]:
@@ -145,6 +155,5 @@ async def _open_store(config: Config) -> Database:
     url = config.store.url or f"sqlite+aiosqlite:///{Path(config.log.path).parent / _STORE_FILE}"
     try:
         return await Database.open(url)
-    except (SQLAlchemyError, ImportError, OSError) as error:
-        shown = make_url(url).render_as_string(hide_password=True)
-        raise StartError(f"store.url: {shown} cannot be opened: {error}") from None
+    except StoreError as error:
+        raise StartError(f"store.url: {error}") from error

@@ -1,6 +1,7 @@
 """The HTTP server under the REST interface."""
 
 import logging
+import os
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -37,12 +38,18 @@ def listen(config: ServerConfig) -> socket.socket:
     except OSError as error:
         raise ListenError(
             f"server.port: cannot listen on {config.host}:{config.port} "
-            f"({error.strerror or error}); stop what uses it, or choose another port"
+            f"({_reason(error)}); stop what uses it, or choose another port"
         ) from None
     # Connections inherit it. Without, an answer's head and body are 40 ms apart wherever the
     # event loop leaves the option alone.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
+
+
+def _reason(error: OSError) -> str:
+    # Names that cannot be resolved have codes of their own, and a text of their own.
+    known = error.errno and not isinstance(error, socket.gaierror)
+    return os.strerror(error.errno or 0) if known else str(error.strerror)
 
 
 class HttpServer(uvicorn.Server):

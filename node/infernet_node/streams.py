@@ -16,6 +16,7 @@ from infernet_node.jobs import JobOrder, new_job
 from infernet_node.pipeline import Pipeline
 from infernet_node.store.job import Job, JobKind
 from infernet_node.store.jobs import JobStore
+from infernet_node.supervision import finish_or_cancel
 from infernet_protocol.messages import ContainerError, ContainerOutput, ContainerResult, JobStatus
 
 _LOG = structlog.get_logger(__name__)
@@ -87,16 +88,15 @@ class Streams:
     def stop_accepting(self) -> None:
         self._admission.close()
 
-    async def close(self, grace: float) -> None:
-        """Lets open streams end; cuts off those that take longer than ``grace`` seconds."""
+    async def close(self, grace: float, urgent: asyncio.Event) -> None:
+        """Lets open streams end, and cuts off those that do not.
+
+        Args:
+            grace: seconds that they have, unless ``urgent`` is set before.
+        """
         self.stop_accepting()
-        if self._running:
-            await asyncio.wait(self._running, timeout=grace)
-        unfinished = list(self._running)
         self._reason = _NODE_STOPPED
-        for task in unfinished:
-            task.cancel()
-        await asyncio.gather(*unfinished, return_exceptions=True)
+        await finish_or_cancel(set(self._running), grace, urgent)
 
     async def _deliver(self, job: Job, write: Write) -> None:
         received = bytearray()

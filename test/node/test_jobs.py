@@ -96,14 +96,14 @@ class TestBounds:
         assert gate.most == 2
         assert [q["data"]["n"] for q in container.questions[2:]] == [2, 3]
         await jobs.submit(order(), "ip")  # room again
-        await jobs.close(5)
+        await jobs.close(5, asyncio.Event())
 
     async def test_bytes_are_counted_too(self, database: Database, pipeline: Pipeline) -> None:
         jobs = Jobs(JobStore(database), pipeline, limits(max_pending_bytes=100))
         with pytest.raises(NotAcceptingError):
             await jobs.submit(order(text="x" * 100), "ip")
         await jobs.submit(order(text="x"), "ip")
-        await jobs.close(5)
+        await jobs.close(5, asyncio.Event())
 
 
 class TestInterruptions:
@@ -120,7 +120,7 @@ class TestInterruptions:
         running = await jobs.submit(order("a", "b", n=1), "ip")
         waiting = await jobs.submit(order("a", n=2), "ip")
         await second.asked.wait()
-        await jobs.close(0)
+        await jobs.close(0, asyncio.Event())
         with pytest.raises(NotAcceptingError, match="shutting down"):
             await jobs.submit(order(), "ip")
         assert [q["data"] for q in container.questions] == [{"n": 1}]
@@ -131,7 +131,7 @@ class TestInterruptions:
         assert await next_jobs.resume() == 2
         first = await ended(next_store, running)
         other = await ended(next_store, waiting)
-        await next_jobs.close(5)
+        await next_jobs.close(5, asyncio.Event())
 
         assert first.results == [
             {"container": "a", "output": {"output": {"n": 1}}},
@@ -150,7 +150,7 @@ class TestInterruptions:
         jobs = Jobs(store, pipeline, limits())
         job_id = await jobs.submit(order(), "ip")
         await container.asked.wait()
-        closing = asyncio.create_task(jobs.close(30))
+        closing = asyncio.create_task(jobs.close(30, asyncio.Event()))
         gate.open()
         await closing
 
@@ -172,8 +172,8 @@ class TestInterruptions:
         job = await ended(store, job_id)
         assert job.status == "failed"
         assert job.results == [{"container": "a", "error": "The node stopped during 3 attempts"}]
-        await jobs.close(0)
-        await first.close(0)
+        await jobs.close(0, asyncio.Event())
+        await first.close(0, asyncio.Event())
 
     async def test_an_interrupted_stream_has_failed(
         self, database: Database, pipeline: Pipeline
@@ -188,7 +188,7 @@ class TestInterruptions:
         assert read.results == [
             {"container": "a", "error": "Stream was cut off when the node stopped"}
         ]
-        await jobs.close(0)
+        await jobs.close(0, asyncio.Event())
 
 
 class TestTrouble:
@@ -212,7 +212,7 @@ class TestTrouble:
 
         assert job.status == "success"
         assert failures == 0
-        await jobs.close(0)
+        await jobs.close(0, asyncio.Event())
 
     async def test_a_result_that_cannot_be_stored_fails_the_job(
         self, database: Database, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
@@ -230,7 +230,7 @@ class TestTrouble:
         job = await ended(store, await jobs.submit(order(), "ip"))
 
         assert job.results == [{"container": "a", "error": "Internal error"}]
-        await jobs.close(0)
+        await jobs.close(0, asyncio.Event())
 
     async def test_a_job_that_cannot_be_stored_takes_no_room(
         self, database: Database, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
@@ -247,4 +247,4 @@ class TestTrouble:
                 with pytest.raises(OperationalError):
                     await jobs.submit(order(), "ip")
         await ended(store, await jobs.submit(order(), "ip"))
-        await jobs.close(0)
+        await jobs.close(0, asyncio.Event())

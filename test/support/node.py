@@ -15,6 +15,7 @@ from infernet_node.config import RateLimitConfig, parse_config
 from infernet_node.node import assemble, serve
 from infernet_node.ports import RejectionError
 from infernet_node.server import listen
+from infernet_node.supervision import StopRequest
 from infernet_protocol.delegation import Signature
 from infernet_protocol.hashing import container_id
 from infernet_protocol.subscription import Subscription
@@ -110,7 +111,7 @@ async def running_node(
             pipelines = {container_id(c.id): (c.id,) for c in settings.containers}
             services = replace(services, chain=ChainAccess(chain, pipelines.get))
         port = listener.getsockname()[1]
-        stop, listening = asyncio.Event(), asyncio.Event()
+        stop, listening = StopRequest(), asyncio.Event()
         serving = asyncio.create_task(
             serve(services, limiter, listener, stop, lambda _: listening.set())
         )
@@ -120,5 +121,5 @@ async def running_node(
             async with aiohttp.ClientSession() as session:
                 yield NodeUnderTest(url, port, services, session)
         finally:
-            stop.set()
+            stop()
             await serving

@@ -1,17 +1,25 @@
 """One door to the database, whichever it is."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from typing import Any, Self
 
 from sqlalchemy import MetaData, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
 metadata = MetaData()
 """Every table of the node registers here, in the module that owns it."""
+
+
+class StoreError(Exception):
+    """There is no usable database at the URL; says why, without a password."""
+
+    code = "store_unusable"
 
 
 class Database:
@@ -31,15 +39,32 @@ class Database:
 
         Args:
             url: SQLAlchemy URL with an async driver, e.g. ``sqlite+aiosqlite:///node.sqlite``.
+
+        Raises:
+            StoreError: if there is no usable database.
         """
+        try:
+            return await cls._open(url)
+        except (SQLAlchemyError, sqlite3.Error, ImportError, OSError) as error:
+            reason = getattr(error, "orig", None) or error
+            raise StoreError(f"{_without_password(url)} cannot be opened: {reason}") from error
+
+    @classmethod
+    async def _open(cls, url: str) -> Self:
         # Parameters hold what callers ask, which is nothing for a log.
-        if make_url(url).get_backend_name() == "sqlite":
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            _require_usable_file(parsed.database)
             engine = create_async_engine(url, poolclass=StaticPool, hide_parameters=True)
             event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         else:
             engine = create_async_engine(url, pool_pre_ping=True, hide_parameters=True)
-        async with engine.begin() as connection:
-            await connection.run_sync(metadata.create_all)
+        try:
+            async with engine.begin() as connection:
+                await connection.run_sync(metadata.create_all)
+        except BaseException:
+            await engine.dispose()
+            raise
         return cls(engine)
 
     @asynccontextmanager
@@ -61,3 +86,18 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _require_usable_file(path: str | None) -> None:
+    # aiosqlite's thread of a connection that failed may outlive the event loop, and then says so
+    # on standard error. So we fail before there is one.
+    if path and path != ":memory:":
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _without_password(url: str) -> str:
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        return "the URL"
