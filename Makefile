@@ -13,6 +13,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 QUESTION ?= Can shrimp actually fry rice fr?
 TGI_URL ?=
+ARGS ?=
 
 ##@ Use
 
@@ -44,6 +45,9 @@ lint: setup ## Formatting, types, direction of imports, Solidity linter
 	forge fmt --check
 	node_modules/.bin/solhint --max-warnings 0 'contracts/**/*.sol'
 
+bench-gas: setup release ## Gas of whole transactions beside infernet-sdk v1 and our goals (ARGS="--trace --match 'paid, ETH'")
+	@$(PY) -m bench.gas $(ARGS)
+
 fmt: setup ## Rewrites sources in the project's format
 	ruff format .
 	ruff check --fix .
@@ -71,6 +75,10 @@ node_modules/.ready: package.json package-lock.json $(VENV)/.ready
 contracts: node_modules/.ready
 	@forge build --quiet
 
+# What is deployed and measured: through the IR pipeline, without tests.
+release: node_modules/.ready
+	@FOUNDRY_PROFILE=release forge build --quiet contracts bench/gas/contracts
+
 abis: contracts ## Regenerates the ABIs that Python ships from forge's output
 	@$(PY) -m scripts.abis
 
@@ -87,4 +95,4 @@ clean: ## Removes what can be built again
 help: ## This list
 	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo up test test-contracts test-python e2e lint fmt setup contracts abis lock clean help
+.PHONY: demo up test test-contracts test-python e2e lint bench-gas fmt setup contracts release abis lock clean help

@@ -1,0 +1,1 @@
+"""Gas of whole transactions against the release build, beside reference and goal."""
