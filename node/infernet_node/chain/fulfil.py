@@ -16,6 +16,7 @@ from infernet_node.chain.compute import Compute, ContainerFailedError, UnknownCo
 from infernet_node.chain.contracts import Consumer, Coordinator, answer, read
 from infernet_node.chain.decisions import Action, Step, decide, is_allowed
 from infernet_node.chain.delegations import Delegation, Delegations
+from infernet_node.chain.escrow import Escrow, EscrowError
 from infernet_node.chain.fulfilments import REORGANISED, Fulfilment, Fulfilments, Stage
 from infernet_node.chain.journal import Entry, Intent, State
 from infernet_node.chain.payments import Payments
@@ -65,6 +66,7 @@ class Fulfiller:
         delegations: Delegations,
         compute: Compute,
         payments: Payments,
+        escrow: Escrow,
         clock: ChainClock,
         max_gas_limit: int,
         allowed_sim_errors: Sequence[str],
@@ -78,6 +80,7 @@ class Fulfiller:
         self._delegations = delegations
         self._compute = compute
         self._payments = payments
+        self._escrow = escrow
         self._clock = clock
         self._max_gas_limit = max_gas_limit
         self._allowed_sim_errors = allowed_sim_errors
@@ -190,6 +193,7 @@ class Fulfiller:
         if self._is_over(row, self._clock.next):
             return await self._end(row, Stage.EXPIRED, "the next block is in another interval")
         assert row.delivery is not None, "a computed row has a delivery"
+        await self._back_proof(row)
         data = self._call_data(row, await self._delegation(row), row.delivery)
         intent = Intent(
             row.reference, self._coordinator.address, data, deadline=self._deadline(row)
@@ -205,6 +209,15 @@ class Fulfiller:
             )
             await self._transactions.submit(forced)
         return await self._submitted(row)
+
+    async def _back_proof(self, row: Fulfilment) -> None:
+        amount = row.subscription.payment_amount
+        if row.subscription.requires_proof and amount > 0:
+            try:
+                await self._escrow.ensure(row.subscription.payment_token, amount)
+            except (EscrowError, RevertError) as error:
+                log.error("No collateral for proofs", id=row.label, error=str(error))
+                raise NotNowError(str(error)) from error
 
     async def _submitted(self, row: Fulfilment) -> Fulfilment:
         entry = await self._transactions.find(row.reference)

@@ -15,8 +15,9 @@ from infernet_node.chain.contracts import Coordinator, Reader, read_all
 from infernet_node.chain.cursor import KEPT_BLOCKS, Cursor, CursorHistory
 from infernet_node.chain.delegated import DelegatedRequests
 from infernet_node.chain.delegations import Delegation, Delegations, Phase
+from infernet_node.chain.escrow import Escrow
 from infernet_node.chain.fulfil import Fulfiller
-from infernet_node.chain.fulfilments import Fulfilment, Fulfilments
+from infernet_node.chain.fulfilments import Fulfilment, Fulfilments, Stage
 from infernet_node.chain.header import Header
 from infernet_node.chain.identity import ChainIdentity, genesis_hash
 from infernet_node.chain.listener import Found, Listener, Step
@@ -110,6 +111,7 @@ class ChainSession:
             delegations=self._delegations,
             compute=compute,
             payments=payments,
+            escrow=Escrow(rpc, self._transactions, payments.own_wallet),
             clock=self._clock,
             max_gas_limit=settings.max_gas_limit,
             allowed_sim_errors=settings.allowed_sim_errors,
@@ -327,5 +329,5 @@ class ChainSession:
         if row.delegation_id is not None:
             self._delegated.remove(row.delegation_id)
             delegation = await self._delegations.get(row.delegation_id)
-            if delegation.phase is Phase.OPEN and row.transaction_hash is None:
+            if delegation.phase is Phase.OPEN and row.stage is not Stage.ANSWERED:
                 await self._delegations.set_phase(row.delegation_id, Phase.ENDED)

@@ -157,7 +157,7 @@ async def test_a_failure_to_read_inputs_is_not_an_empty_input(
     failure: Exception,
 ) -> None:
     read = Rpc.batch
-    failed = []
+    failed: list[str] = []
 
     async def fail_once(self: Rpc, requests: Any) -> list[Any]:
         results = await read(self, requests)

@@ -177,7 +177,11 @@ class Log:
 
     def has(self, pattern: str) -> bool:
         """Whether a line matches a regular expression, in any case."""
-        return any(re.search(pattern, line, re.IGNORECASE) for line in self.lines)
+        return self.count(pattern) > 0
+
+    def count(self, pattern: str) -> int:
+        """How many lines match a regular expression, in any case."""
+        return sum(bool(re.search(pattern, line, re.IGNORECASE)) for line in self.lines)
 
     @property
     def lines(self) -> list[str]:

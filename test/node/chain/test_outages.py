@@ -1,0 +1,122 @@
+"""An endpoint that fails delays answers, and costs nothing else."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from scripts.processes import free_port
+from test.node.chain.world import NODE, Chain, Log, Node, Pipeline
+from test.support.faulty_rpc import Fault, FaultyRpc, faulty_rpc
+
+
+@pytest.fixture
+async def endpoint(chain: Chain) -> AsyncIterator[FaultyRpc]:
+    async with faulty_rpc(chain.anvil.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def proxied(node: Node, endpoint: FaultyRpc) -> Node:
+    """The node, with the proxy between it and the chain."""
+    node.rpc_url = endpoint.url
+    await node.restart()
+    await node.until(lambda: node.service.status == "ready")
+    return node
+
+
+@pytest.mark.parametrize("fault", Fault)
+async def test_a_request_made_during_an_outage_is_answered_after_it(
+    chain: Chain, proxied: Node, endpoint: FaultyRpc, pipeline: Pipeline, fault: Fault
+) -> None:
+    endpoint.fault = fault
+    subscription_id = chain.ask("anybody there?")
+    await endpoint.failed.wait()
+    endpoint.fault = None
+
+    await proxied.until(lambda: chain.deliveries() == 1)
+    await proxied.until(lambda: chain.anvil.number > 30)
+
+    assert chain.answer(subscription_id) == "echo: anybody there?"
+    assert chain.deliveries() == 1
+    assert len(pipeline.runs) == 1
+    assert chain.reverted() == 0
+    assert proxied.service.status == "ready"
+
+
+@pytest.mark.parametrize("fault", Fault)
+async def test_an_outage_while_sending_neither_loses_nor_repeats_the_answer(
+    chain: Chain, proxied: Node, endpoint: FaultyRpc, pipeline: Pipeline, fault: Fault
+) -> None:
+    pipeline.gate = asyncio.Event()
+    chain.ask("still sending?")
+    await proxied.until(lambda: len(pipeline.runs) == 1)
+    endpoint.fault = fault
+    endpoint.failed.clear()
+    pipeline.gate.set()
+    await endpoint.failed.wait()
+    endpoint.fault = None
+
+    await proxied.until(lambda: chain.deliveries() == 1)
+    await proxied.until(lambda: chain.anvil.number > 30)
+
+    assert (chain.deliveries(), len(pipeline.runs)) == (1, 1)
+    assert (chain.nonce_of(NODE), chain.reverted()) == (1, 0)
+
+
+async def test_an_outage_while_confirming_changes_nothing(
+    chain: Chain, proxied: Node, endpoint: FaultyRpc
+) -> None:
+    chain.ask("done yet?")
+    await proxied.until(lambda: chain.pending_of(NODE) == 1, mine=False)
+    endpoint.fault = Fault.SERVER_ERROR
+    chain.anvil.mine()
+    endpoint.failed.clear()
+    await endpoint.failed.wait()
+    await proxied.until(lambda: proxied.service.status != "ready")
+    endpoint.fault = None
+
+    await proxied.until(lambda: proxied.service.status == "ready")
+
+    assert chain.deliveries() == 1
+    assert (chain.nonce_of(NODE), chain.reverted()) == (1, 0)
+
+
+async def test_a_node_that_starts_before_its_chain_connects_when_it_is_there(
+    chain: Chain, node: Node, endpoint: FaultyRpc
+) -> None:
+    endpoint.fault = Fault.RATE_LIMIT
+    node.rpc_url = endpoint.url
+    await node.restart()
+    await endpoint.failed.wait()
+    await node.until(lambda: "429" in node.service.status)
+    chain.ask("early bird?")
+    endpoint.fault = None
+
+    await node.until(lambda: chain.deliveries() == 1)
+
+
+async def test_with_two_endpoints_one_may_be_dead(chain: Chain, node: Node) -> None:
+    node.rpc_url = f"http://127.0.0.1:{free_port()}/,{chain.anvil.url}"
+    await node.restart()
+    await node.until(lambda: node.service.status == "ready")
+    chain.ask("which one?")
+
+    await node.until(lambda: chain.deliveries() == 1)
+
+
+@pytest.mark.parametrize("tracked", [0, 30])
+async def test_an_idle_node_asks_once_a_block_whatever_it_tracks(
+    chain: Chain, proxied: Node, endpoint: FaultyRpc, log: Log, tracked: int
+) -> None:
+    for _ in range(tracked):
+        chain.schedule(["some day"], period=100_000)
+    pattern = "tracked new subscription"
+    await proxied.until(lambda: log.count(pattern) == tracked, mine=False)
+    before = endpoint.batches
+
+    for block in range(1, 6):
+        chain.anvil.mine()
+        await proxied.until(lambda: endpoint.batches >= before + block, mine=False)  # noqa: B023
+
+    assert endpoint.batches == before + 5
