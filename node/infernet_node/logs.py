@@ -1,5 +1,6 @@
 """Log lines: key=value on a terminal, JSON elsewhere and in the file; never a secret."""
 
+import json
 import logging
 import sys
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from pydantic_core import PydanticSerializationError, to_json
 from structlog.types import EventDict, Processor, WrappedLogger
 
 from infernet_node.config import LogConfig
@@ -42,9 +44,10 @@ def configure_logging(config: LogConfig, secrets: Sequence[str]) -> None:
     hide = _Redaction(secrets)
     console = logging.StreamHandler(sys.stderr)
     terminal = sys.stderr.isatty()
-    console.setFormatter(_formatter(_key_values() if terminal else _json(), hide))
+    json_lines = _RenderedOnce(_formatter(_json(), hide))
+    console.setFormatter(_formatter(_key_values(), hide) if terminal else json_lines)
     file = _file(config)
-    file.setFormatter(_formatter(_json(), hide))
+    file.setFormatter(json_lines)
     root = logging.getLogger()
     root.handlers = [console, file]
     root.setLevel(config.level.upper())
@@ -97,7 +100,7 @@ def _json() -> list[Processor]:
     return [
         structlog.processors.format_exc_info,
         _in_reading_order,
-        structlog.processors.JSONRenderer(default=str),
+        structlog.processors.JSONRenderer(serializer=_json_line),
     ]
 
 
@@ -105,6 +108,29 @@ def _in_reading_order(_logger: WrappedLogger, _method: str, event: EventDict) ->
     """Puts what happened before what it happened to, as on the console."""
     first = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
     return {**first, **event}
+
+
+class _RenderedOnce(logging.Formatter):
+    """Lets the console and the file share one rendering, which is most of a line's cost."""
+
+    def __init__(self, formatter: logging.Formatter) -> None:
+        super().__init__()
+        self._formatter = formatter
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: str | None = getattr(record, "rendered_line", None)
+        if line is None:
+            line = self._formatter.format(record)
+            record.rendered_line = line
+        return line
+
+
+def _json_line(event: EventDict, **_options: Any) -> str:
+    try:
+        return to_json(event, bytes_mode="hex", fallback=str).decode()
+    except PydanticSerializationError:
+        # A text that is no Unicode, such as a file name can be.
+        return json.dumps(event, default=str)
 
 
 class _Redaction:

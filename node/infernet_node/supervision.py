@@ -13,7 +13,7 @@ _LONGEST_PAUSE = 60.0
 
 async def keep_running(
     name: str,
-    work: Callable[[], Awaitable[None]],
+    work: Callable[[], Awaitable[object]],
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
     """Starts work again whenever it fails, more and more rarely, until cancelled."""

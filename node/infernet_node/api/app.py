@@ -36,15 +36,16 @@ def create_app(services: Services, limiter: RateLimiter) -> FastAPI:
     about, jobs = NodeRoutes(services), JobRoutes(services)
     limited = _Wrapper(services, limiter)
     unlimited = _Wrapper(services, None)
+    # Routes are tried in this order, so the busiest come first.
     for method, path, wrapper, handler in (
+        ("GET", "/api/jobs", limited, jobs.read),
+        ("POST", "/api/jobs", limited, jobs.create),
+        ("POST", "/api/jobs/batch", limited, jobs.create_batch),
+        ("POST", "/api/jobs/stream", limited, jobs.create_stream),
         ("GET", "/health", limited, about.health),
         ("GET", "/health/ready", limited, about.ready),
         ("GET", "/info", limited, about.info),
         ("GET", "/resources", limited, about.resources),
-        ("POST", "/api/jobs", limited, jobs.create),
-        ("POST", "/api/jobs/batch", limited, jobs.create_batch),
-        ("POST", "/api/jobs/stream", limited, jobs.create_stream),
-        ("GET", "/api/jobs", limited, jobs.read),
         ("PUT", "/api/status", unlimited, about.report_status),
     ):
         app.add_api_route(
