@@ -293,10 +293,5 @@ def is_valid_wallet(factory: str, wallet: str) -> ViewCall[bool]:
     return _view(factory, IS_VALID_WALLET, wallet, read=bool)
 
 
-def event_topic(signature: str) -> str:
-    return "0x" + keccak(text=signature).hex()
-
-
-SUBSCRIPTION_CREATED = event_topic("SubscriptionCreated(uint32)")
-SUBSCRIPTION_CANCELLED = event_topic("SubscriptionCancelled(uint32)")
-SUBSCRIPTION_FULFILLED = event_topic("SubscriptionFulfilled(uint32,address)")
+SUBSCRIPTION_CANCELLED = "0x" + keccak(text="SubscriptionCancelled(uint32)").hex()
+"""Topic of the event, whose second topic is the id."""

@@ -10,10 +10,11 @@ from typing import Any
 from eth_abi.abi import decode, encode
 from eth_account import Account
 from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
 from pydantic import SecretStr
 
 from infernet_node.chain import ChainService
-from infernet_node.chain.contracts import SUBSCRIPTION_FULFILLED, Function
+from infernet_node.chain.contracts import Function
 from infernet_node.config import ChainConfig, ContainerConfig
 from infernet_node.config.models import SnapshotSyncConfig, WalletConfig
 from infernet_node.store.database import Database
@@ -29,6 +30,9 @@ DEPLOYER = str(Account.from_key(KEYS[2]).address)
 SIGNER_KEY = KEYS[4]
 NODE_KEY = KEYS[1]
 NODE = str(Account.from_key(NODE_KEY).address)
+
+
+SUBSCRIPTION_FULFILLED = "0x" + keccak(text="SubscriptionFulfilled(uint32,address)").hex()
 
 
 class Killed(BaseException):
