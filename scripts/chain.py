@@ -1,13 +1,14 @@
 """A chain as scripts use it: connect, send, wait, and say plainly what went wrong."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
+from eth_utils.abi import function_abi_to_4byte_selector
 from eth_utils.address import is_address, to_checksum_address
 from requests.exceptions import RequestException
 from web3 import Web3
@@ -82,17 +83,26 @@ def contract_address(web3: Web3, address: str, what: str) -> ChecksumAddress:
     return checked
 
 
-def reason(error: Exception) -> str:
-    """Returns why a call was refused, by the name of the contract's error where it is known."""
+def reason(error: Exception, abi: Iterable[Mapping[str, Any]] = ()) -> str:
+    """Returns why a call was refused, by the name of the contract's error where it is known.
+
+    Args:
+        abi: of the called contract, for errors of its own.
+    """
     if isinstance(error, RequestException):
         # Its text holds the endpoint's URL, and that often a key.
         return f"no answer from the endpoint ({type(error).__name__})"
     if isinstance(error, ContractCustomError) and error.data:
         data = bytes.fromhex(str(error.data).removeprefix("0x"))
-        return error_name(data) or f"custom error 0x{data.hex()}"
+        own = (entry["name"] for entry in abi if _is_error(entry, data[:4]))
+        return error_name(data) or next(own, f"custom error 0x{data.hex()}")
     if error.args and isinstance(error.args[0], dict):
         return str(error.args[0].get("message", error))
     return str(error.args[0]) if error.args else type(error).__name__
+
+
+def _is_error(entry: Any, selector: bytes) -> bool:
+    return entry["type"] == "error" and function_abi_to_4byte_selector(entry) == selector
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +116,13 @@ class Sender:
     def address(self) -> ChecksumAddress:
         return self.account.address
 
-    def send(self, call: Any, what: str) -> TxReceipt:
+    def send(self, call: Any, what: str, *, value: int = 0) -> TxReceipt:
         """Sends a contract call or constructor and waits until it is mined.
 
         Args:
             call: what web3 returns for ``contract.functions.f(...)`` or ``.constructor(...)``.
             what: the deed, for error messages: ``"deploying Registry"``.
+            value: wei to send along.
 
         Raises:
             ScriptError: if it would revert, reverts, or is not mined in time.
@@ -119,12 +130,16 @@ class Sender:
         eth = self.web3.eth
         try:
             nonce = eth.get_transaction_count(self.address, "pending")
-            transaction: TxParams = call.build_transaction({"from": self.address, "nonce": nonce})
+            transaction: TxParams = call.build_transaction(
+                {"from": self.address, "nonce": nonce, "value": value}
+            )
             signed = self.account.sign_transaction(transaction)  # type: ignore[arg-type]
             tx_hash = eth.send_raw_transaction(signed.raw_transaction)
             receipt = eth.wait_for_transaction_receipt(tx_hash, MINING_TIMEOUT, 0.1)
         except (ContractCustomError, ContractLogicError) as error:
-            raise ScriptError(f"{what} would revert: {reason(error)}") from None
+            # Creations have an abi, calls a contract_abi.
+            abi = call.contract_abi if hasattr(call, "contract_abi") else call.abi
+            raise ScriptError(f"{what} would revert: {reason(error, abi)}") from None
         except TimeExhausted:
             raise ScriptError(
                 f"{what}: transaction 0x{tx_hash.hex()} was not mined within {MINING_TIMEOUT} s"

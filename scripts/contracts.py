@@ -16,6 +16,13 @@ from scripts.chain import Sender, contract_address
 from scripts.deployment import CONTAINER, GETTERS, create, deploy_core, record
 from scripts.errors import ScriptError
 
+DEPLOYED_BY = {
+    "ChatConsumer": "scripts/deploy.py",
+    "ScheduledChat": "scripts/subscribe.py --deploy",
+    "DelegatedChat": "scripts/delegate.py --deploy",
+}
+"""How a person gets each consumer."""
+
 
 @dataclass(frozen=True, slots=True)
 class AddressBook:
@@ -51,7 +58,10 @@ class AddressBook:
             ScriptError: if none is, or it is gone.
         """
         if name not in self.addresses:
-            raise ScriptError(f"{self.source} has no {name}: deploy one, or pass --consumer")
+            raise ScriptError(
+                f"{self.source} has no {name}: deploy one with {DEPLOYED_BY[name]}, "
+                "or pass --consumer"
+            )
         return self.contract(name)
 
     def deploy_consumer(self, by: Sender, name: str, *args: object) -> Contract:

@@ -57,6 +57,11 @@ class Chain:
         return self.connection.web3
 
     @property
+    def now(self) -> int:
+        """Chain time of the latest block, UNIX seconds."""
+        return self.web3.eth.get_block("latest")["timestamp"]
+
+    @property
     def is_development(self) -> bool:
         """Whether it is a local chain that funds the well-known accounts."""
         return self.connection.private or self.web3.eth.chain_id == ANVIL_CHAIN_ID

@@ -3,9 +3,13 @@
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 import click
+
+from scripts.views.answers import Answered, Missed
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -27,3 +31,21 @@ def printable(text: str) -> str:
     A model's answer may hold sequences that a terminal obeys.
     """
     return _CONTROLS.sub(lambda found: f"\\x{ord(found.group()):02x}", text)
+
+
+def utc(seconds: int) -> str:
+    """Returns chain time (UNIX seconds) for people, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def happening(event: Answered | Missed, as_json: bool) -> None:
+    """Prints what became of an interval."""
+    if as_json:
+        name = "answered" if isinstance(event, Answered) else "missed"
+        json_object({"event": name, **asdict(event)})
+    elif isinstance(event, Answered):
+        answer = click.style(printable(event.answer), bold=True)
+        source = click.style(f"{event.node}  block {event.block}", dim=True)
+        fields([(f"interval {event.interval}", answer), ("", source)])
+    else:
+        fields([(f"interval {event.interval}", click.style("nobody answered", fg="yellow"))])

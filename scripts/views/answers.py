@@ -128,6 +128,17 @@ class Followed:
             raise ScriptError(_nobody(self.id, progress.unanswered, ""))
 
 
+GRACE = 60
+"""Seconds beyond the last interval: an endpoint may lag behind the chain."""
+
+
+def default_timeout(subscription: Subscription, now: int) -> float:
+    """Returns how many seconds after ``now`` (chain time) waiting makes no sense any more."""
+    if subscription.is_callback:
+        return GRACE
+    return max(0, subscription.interval_start(subscription.frequency + 1) - now) + GRACE
+
+
 def _nobody(subscription_id: int, intervals: list[int], within: str) -> str:
     which = f"interval{'s' * (len(intervals) > 1)} {', '.join(map(str, intervals))}"
     return (
