@@ -16,6 +16,8 @@ from scripts.stack import ROOT
 from test.support.mock_tgi import Behaviour, MockTGI
 
 TAG = "INFERNET_DEMO_TEST"
+AT_START = Behaviour()
+"""The service asks TGI once while it starts."""
 
 
 @pytest.fixture
@@ -68,6 +70,7 @@ def test_it_prints_a_model_answer_read_back_from_the_chain(tag: str) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_leaves_no_process(tag: str, number: signal.Signals) -> None:
     with MockTGI() as tgi:
+        tgi.script(AT_START)
         tgi.always(Behaviour(hold=True))
         process = demo(tag, "--tgi-url", tgi.url)
         assert process.stdout is not None
@@ -84,6 +87,7 @@ def test_interrupted_it_leaves_no_process(tag: str, number: signal.Signals) -> N
 
 def test_a_failure_is_explained_and_leaves_no_process(tag: str) -> None:
     with MockTGI() as tgi:
+        tgi.script(AT_START)
         tgi.always(Behaviour(status=422, body={"error": "no", "error_type": "validation"}))
         process = demo(tag, "--tgi-url", tgi.url, "--timeout", "3")
         output, errors = process.communicate(timeout=90)

@@ -2,6 +2,7 @@
 
 import requests
 from web3.contract import Contract
+from web3.logs import DISCARD
 from web3.types import TxReceipt
 
 from infernet_protocol.output import text_from_delivery
@@ -71,7 +72,7 @@ def test_a_recurring_subscription_is_answered_in_each_interval(
     receipt = requester.send(
         scheduled.functions.schedule(questions, 3, 1), "scheduling two questions"
     )
-    (event,) = scheduled.events.ChatScheduled().process_receipt(receipt)
+    (event,) = scheduled.events.ChatScheduled().process_receipt(receipt, DISCARD)
     subscription_id = event["args"]["subscriptionId"]
 
     logs = eventually(
