@@ -74,7 +74,7 @@ def failure_of_answer(status: int, text: str, host: str) -> InfernetMLException:
         case HTTPStatus.UNPROCESSABLE_ENTITY:
             return TgiInvalidInputError(message)
         case _ if error_type is not None:
-            return TgiBadAnswerError(f"TGI answered {status}: {message}")
+            return TgiBadAnswerError(f"TGI at {host} answered {status}: {message}")
         case HTTPStatus.UNAUTHORIZED:
             return _unauthorized(host)
         case HTTPStatus.FORBIDDEN if _TOKEN_PROBLEM.search(message):
@@ -86,7 +86,7 @@ def failure_of_answer(status: int, text: str, host: str) -> InfernetMLException:
         case HTTPStatus.GATEWAY_TIMEOUT:
             return TgiShardTimeoutError(f"TGI at {host} waited for its shard in vain: {message}")
         case _:
-            return TgiBadAnswerError(f"TGI answered {status}: {message}")
+            return TgiBadAnswerError(f"TGI at {host} answered {status}: {message}")
 
 
 def failure_of_hub_error(error: TextGenerationError) -> InfernetMLException:

@@ -256,7 +256,9 @@ class _Client(InferenceClient):
         except TextGenerationError as error:
             raise failure_of_hub_error(error) from error
         except (ValueError, TypeError, AttributeError, LookupError) as error:
-            raise TgiBadAnswerError(f"TGI answered {_OK}: {self._last_seen[:_EXCERPT]}") from error
+            raise TgiBadAnswerError(
+                f"TGI at {self._transport.host} answered {_OK}: {self._last_seen[:_EXCERPT]}"
+            ) from error
 
 
 def _text(value: Any) -> str:

@@ -157,7 +157,9 @@ def _status(error: BaseException | None) -> str:
 
 
 def _with_details(question: Question) -> Mapping[str, Any]:
-    return {**question.parameters, "details": True} if question.wants_details else question.parameters
+    return (
+        {**question.parameters, "details": True} if question.wants_details else question.parameters
+    )
 
 
 def _with_system_prompt(

@@ -189,12 +189,12 @@ def test_what_is_no_json_job_gets_the_original_refusal(
     "content",
     [
         b"{",
-        b"[" * 100_000,
+        pytest.param(b"[" * 100_000, id="deep"),
         b"\xff\xfe",
         b'{"source": NaN}',
         b'{"source": 1e999}',
         b'{"data": "\\ud800"}',
-        b"1" * 5000,
+        pytest.param(b"1" * 5000, id="long number"),
     ],
 )
 def test_broken_json_is_refused(service: Service, content: bytes) -> None:

@@ -47,7 +47,7 @@ def create_app(settings: Settings, script: Script) -> Flask:
     _register_errors(app, counts)
     _register_gate(app, settings, script)
     app.register_blueprint(_generating_routes(settings, script, counts))
-    app.register_blueprint(_information_routes(settings, counts))
+    app.register_blueprint(_information_routes(settings, script, counts))
     app.register_blueprint(_control_routes(script))
     return app
 
@@ -190,13 +190,15 @@ def _generating_routes(settings: Settings, script: Script, counts: Counter[str])
     return routes
 
 
-def _information_routes(settings: Settings, counts: Counter[str]) -> Blueprint:
+def _information_routes(settings: Settings, script: Script, counts: Counter[str]) -> Blueprint:
     routes = Blueprint("information", __name__)
 
     @routes.get("/")
     @routes.get("/health")
     @routes.get("/ping")
     def health() -> Response:
+        if not script.healthy:
+            raise TgiFailure("healthcheck", "unhealthy")
         return Response("", 200)
 
     @routes.get("/info")
@@ -241,6 +243,7 @@ def _control_routes(script: Script) -> Blueprint:
         except (TypeError, ValueError) as error:
             return jsonify({"error": str(error)}), 400
         script.extend(behaviours)
+        script.healthy = body.get("healthy", script.healthy)
         return jsonify({"queued": len(behaviours)}), 200
 
     @routes.get("/requests")
@@ -263,7 +266,7 @@ def _control_routes(script: Script) -> Blueprint:
 def _json_or_none(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

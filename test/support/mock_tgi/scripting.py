@@ -117,6 +117,7 @@ class Script:
         self._coming: deque[Behaviour] = deque()
         self._standing = AS_USUAL
         self.requests: list[Recorded] = []
+        self.healthy = True
         self.gate = threading.Event()
 
     def extend(self, behaviours: Iterable[Behaviour]) -> None:
@@ -158,6 +159,7 @@ class Script:
         with self._changed:
             self._coming.clear()
             self._standing = AS_USUAL
+            self.healthy = True
             self.requests.clear()
         self.release()
 

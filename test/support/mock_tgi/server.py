@@ -69,6 +69,10 @@ class MockTGI:
         """Sets the behaviour of calls for which nothing is queued."""
         self._script.always(behaviour)
 
+    def set_healthy(self, healthy: bool) -> None:
+        """Sets what health checks are told."""
+        self._script.healthy = healthy
+
     def release(self) -> None:
         """Lets the calls that are on hold go on."""
         self._script.release()
