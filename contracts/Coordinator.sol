@@ -53,7 +53,7 @@ struct ProofRequest {
 ///      arrives, and the answer is public as soon as it is sent. All times are truncated to 32 bits
 contract Coordinator is ReentrancyGuard {
     /// @dev The fields of `Subscription`, ordered so that they take six slots, of which an unpaid delivery into
-    ///      a callback reads three
+    ///      a callback reads two: `paid` spares it the amount
     struct StoredSubscription {
         address owner;
         uint32 activeAt;
@@ -62,6 +62,7 @@ contract Coordinator is ReentrancyGuard {
         address payable verifier;
         uint16 redundancy;
         bool lazy;
+        bool paid;
         bytes32 containerId;
         uint256 paymentAmount;
         address paymentToken;
@@ -317,6 +318,7 @@ contract Coordinator is ReentrancyGuard {
         stored.verifier = subscription.verifier;
         stored.redundancy = subscription.redundancy;
         stored.lazy = subscription.lazy;
+        stored.paid = subscription.paymentAmount > 0;
         stored.containerId = subscription.containerId;
         if (subscription.paymentAmount != 0) stored.paymentAmount = subscription.paymentAmount;
         if (subscription.paymentToken != address(0)) stored.paymentToken = subscription.paymentToken;
@@ -335,7 +337,7 @@ contract Coordinator is ReentrancyGuard {
     ) internal nonReentrant {
         uint16 count = _recordResponse(subscriptionId, interval);
         StoredSubscription storage subscription = subscriptions[subscriptionId];
-        if (subscription.paymentAmount > 0) {
+        if (subscription.paid) {
             _payForDelivery(subscription, subscriptionId, interval, proof, nodeWallet);
         }
         if (subscription.lazy) {

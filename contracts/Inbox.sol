@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.13;
 
+import {SSTORE2} from "solady/utils/SSTORE2.sol";
 import {Registry} from "./Registry.sol";
 import {Coordinated} from "./utility/Coordinated.sol";
 
@@ -25,8 +26,33 @@ struct InboxItem {
 /// @dev Anyone may write under its own address, for any container. Whoever reads an item must check its
 ///      `subscriptionId` and `interval`: only the coordinator can set them
 contract Inbox is Coordinated {
-    /// @notice All items: container id => node => index => item
-    mapping(bytes32 => mapping(address => InboxItem[])) public items;
+    /// @dev What is kept of an item in its one slot
+    struct Entry {
+        uint32 timestamp;
+        uint32 subscriptionId;
+        uint32 interval;
+        address blob;
+    }
+
+    /// @dev The bytes of an item that has no blob
+    struct Payload {
+        bytes input;
+        bytes output;
+        bytes proof;
+    }
+
+    /// @dev Below this many bytes, plain storage is cheaper than a contract
+    uint256 private constant MIN_BLOB = 32;
+
+    /// @dev A contract may have 24 576 bytes (EIP-170), of which one and a header of four are ours
+    uint256 private constant MAX_BLOB = 24_571;
+
+    /// @dev Items by container id and node. Their bytes are kept as the code of a contract, which costs a third of
+    ///      storage: two lengths of 16 bits, input, output, proof
+    mapping(bytes32 => mapping(address => Entry[])) private entries;
+
+    /// @dev Bytes too few or too many for a blob, by container id, node and index
+    mapping(bytes32 => mapping(address => mapping(uint256 => Payload))) private payloads;
 
     /// @notice An item was stored
     /// @param containerId container it belongs to
@@ -81,7 +107,36 @@ contract Inbox is Coordinated {
         view
         returns (InboxItem memory item)
     {
-        return items[containerId][node][index];
+        return _read(containerId, node, index);
+    }
+
+    /// @notice Reads an item as single values; an index beyond the end reverts without data
+    /// @param containerId container it belongs to
+    /// @param node address it is stored under
+    /// @param index position in their list, from 0
+    /// @return timestamp time of the write, UNIX seconds
+    /// @return subscriptionId subscription that was answered; 0 for a direct write
+    /// @return interval interval that was answered; 0 for a direct write
+    /// @return input opaque
+    /// @return output opaque
+    /// @return proof opaque
+    function items(bytes32 containerId, address node, uint256 index)
+        external
+        view
+        returns (
+            uint32 timestamp,
+            uint32 subscriptionId,
+            uint32 interval,
+            bytes memory input,
+            bytes memory output,
+            bytes memory proof
+        )
+    {
+        // As the getter of a public array does, which this once was.
+        // solhint-disable-next-line gas-custom-errors
+        if (index >= entries[containerId][node].length) revert();
+        InboxItem memory item = _read(containerId, node, index);
+        return (item.timestamp, item.subscriptionId, item.interval, item.input, item.output, item.proof);
     }
 
     /// @notice Number of items of a container and a node
@@ -89,7 +144,7 @@ contract Inbox is Coordinated {
     /// @param node address the items are stored under
     /// @return count the next item's index
     function length(bytes32 containerId, address node) external view returns (uint256 count) {
-        return items[containerId][node].length;
+        return entries[containerId][node].length;
     }
 
     /// @dev Appends to the list of (containerId, node) and returns the index
@@ -102,15 +157,57 @@ contract Inbox is Coordinated {
         bytes calldata output,
         bytes calldata proof
     ) internal returns (uint256 index) {
-        InboxItem[] storage list = items[containerId][node];
+        Entry[] storage list = entries[containerId][node];
         index = list.length;
-        InboxItem storage item = list.push();
-        item.timestamp = uint32(block.timestamp);
-        item.subscriptionId = subscriptionId;
-        item.interval = interval;
-        item.input = input;
-        item.output = output;
-        item.proof = proof;
+        Entry storage entry = list.push();
+        entry.timestamp = uint32(block.timestamp);
+        entry.subscriptionId = subscriptionId;
+        entry.interval = interval;
+        entry.blob = _store(payloads[containerId][node][index], input, output, proof);
         emit NewInboxItem(containerId, node, index);
+    }
+
+    /// @dev Keeps the bytes in a blob, whose address is returned, or else in `payload`
+    function _store(
+        Payload storage payload,
+        bytes calldata input,
+        bytes calldata output,
+        bytes calldata proof
+    ) private returns (address blob) {
+        uint256 size = input.length + output.length + proof.length;
+        if (size >= MIN_BLOB && size <= MAX_BLOB) {
+            return SSTORE2.write(
+                abi.encodePacked(uint16(input.length), uint16(output.length), input, output, proof)
+            );
+        }
+        if (input.length != 0) payload.input = input;
+        if (output.length != 0) payload.output = output;
+        if (proof.length != 0) payload.proof = proof;
+    }
+
+    /// @dev Puts an item together again
+    function _read(bytes32 containerId, address node, uint256 index)
+        private
+        view
+        returns (InboxItem memory item)
+    {
+        Entry storage entry = entries[containerId][node][index];
+        item.timestamp = entry.timestamp;
+        item.subscriptionId = entry.subscriptionId;
+        item.interval = entry.interval;
+        address blob = entry.blob;
+        if (blob == address(0)) {
+            Payload storage payload = payloads[containerId][node][index];
+            item.input = payload.input;
+            item.output = payload.output;
+            item.proof = payload.proof;
+        } else {
+            uint32 lengths = uint32(bytes4(SSTORE2.read(blob, 0, 4)));
+            uint256 outputStart = 4 + (lengths >> 16);
+            uint256 proofStart = outputStart + (lengths & 0xffff);
+            item.input = SSTORE2.read(blob, 4, outputStart);
+            item.output = SSTORE2.read(blob, outputStart, proofStart);
+            item.proof = SSTORE2.read(blob, proofStart);
+        }
     }
 }

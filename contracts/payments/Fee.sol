@@ -8,6 +8,9 @@ import {Ownable} from "solady/auth/Ownable.sol";
 /// @dev The recipient is the owner: a transfer of ownership redirects the fee, and renouncing it sends native
 ///      fees to the zero address
 contract Fee is Ownable {
+    /// @dev The owner once more, in one slot with the rate: a delivery reads both
+    address private recipient;
+
     /// @notice Fee rate in hundredths of a percent (10 000 = 100 %), charged to either side of a payment
     uint16 public FEE;
 
@@ -24,9 +27,9 @@ contract Fee is Ownable {
     }
 
     /// @notice Address that receives protocol fees
-    /// @return recipient the owner of this contract
-    function FEE_RECIPIENT() external view returns (address recipient) {
-        return owner();
+    /// @return feeRecipient the owner of this contract
+    function FEE_RECIPIENT() external view returns (address feeRecipient) {
+        return recipient;
     }
 
     /// @notice Sets the rate for later deliveries
@@ -36,5 +39,17 @@ contract Fee is Ownable {
     function updateFee(uint16 newFee) external onlyOwner {
         emit FeeUpdated(FEE, newFee);
         FEE = newFee;
+    }
+
+    /// @dev Keeps the recipient in step
+    function _initializeOwner(address newOwner) internal override {
+        super._initializeOwner(newOwner);
+        recipient = newOwner;
+    }
+
+    /// @dev Keeps the recipient in step
+    function _setOwner(address newOwner) internal override {
+        super._setOwner(newOwner);
+        recipient = newOwner;
     }
 }
