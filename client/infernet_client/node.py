@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, cast, overload
 
 from infernet_client import waiting
 from infernet_client.call_shapes import JobCall, job_call
-from infernet_client.error import APIError, JobNotFoundError
+from infernet_client.description import DescriptionClient
+from infernet_client.error import JobNotFoundError
 from infernet_client.results import shaped
 from infernet_client.streaming import id_then_bytes, text_of
-from infernet_client.transport import HttpClient
+from infernet_client.transport import unexpected
 from infernet_client.types import (
     ErrorResponse,
     JobID,
@@ -19,9 +20,6 @@ from infernet_client.types import (
     JobResponse,
     JobResult,
     JobStatus,
-    ModelSupport,
-    NodeInfo,
-    Resources,
 )
 
 if TYPE_CHECKING:
@@ -30,9 +28,11 @@ if TYPE_CHECKING:
 
 STREAM_LIMIT = 180.0
 """Seconds for a whole stream."""
+_IDS_PER_REQUEST = 100
+"""Keeps the URL well below the 8 KiB that servers take."""
 
 
-class NodeClient(HttpClient):
+class NodeClient(DescriptionClient):
     """A node. All methods take ``timeout``, seconds in all for the call.
 
     Every method may raise :class:`~infernet_client.error.APIError` for a refusal,
@@ -49,40 +49,14 @@ class NodeClient(HttpClient):
         raw_results: bool = False,
         proxy: str | None = None,
     ) -> None:
-        """Prepares calls of a node; see :class:`HttpClient` for the shared arguments.
+        """Prepares calls of a node; see :class:`~infernet_client.transport.HttpClient`
+        for the shared arguments.
 
         Args:
             raw_results: hand out results as they are on the wire, texts within their object.
         """
         super().__init__(base_url, headers=headers, timeout=timeout, retries=retries, proxy=proxy)
         self._raw_results = raw_results
-
-    async def health(self, timeout: float | None = None) -> bool:
-        """Tells whether the node says it is healthy. Default timeout: 1 s."""
-        answer = await self._get("/health", limit=self._limit(timeout, 1))
-        body = answer.parsed()
-        if isinstance(body, dict) and "status" in body:
-            return bool(body["status"] == "healthy")
-        answer.checked()
-        raise _unexpected(answer.status, body)
-
-    async def get_info(self, timeout: float | None = None) -> NodeInfo:
-        """Returns version, chain, containers and load of the node. Default timeout: 1 s."""
-        answer = await self._get("/info", limit=self._limit(timeout, 1))
-        return cast(NodeInfo, answer.value())
-
-    async def get_resources(self, timeout: float | None = None) -> dict[str, Resources]:
-        """Returns what each container says about itself, by id. Default timeout: 1 s."""
-        answer = await self._get("/resources", limit=self._limit(timeout, 1))
-        return cast(dict[str, Resources], answer.value())
-
-    async def check_model_support(
-        self, model_id: str, timeout: float | None = None
-    ) -> dict[str, ModelSupport]:
-        """Returns which containers can serve a model, by id. Default timeout: 1 s."""
-        query = [("model_id", model_id)]
-        answer = await self._get("/resources", query, limit=self._limit(timeout, 1))
-        return cast(dict[str, ModelSupport], answer.value())
 
     @overload
     async def request_job(self, job: JobRequest, timeout: float | None = None) -> JobID: ...
@@ -120,7 +94,7 @@ class NodeClient(HttpClient):
         answer = await self._send("POST", "/api/jobs/batch", list(jobs), limit=limit)
         body = answer.value()
         if not isinstance(body, list) or len(body) != len(jobs):
-            raise _unexpected(answer.status, body)
+            raise unexpected(answer.status, body)
         return cast(list[JobResponse | ErrorResponse], body)
 
     async def get_job_result_sync(
@@ -162,9 +136,39 @@ class NodeClient(HttpClient):
         Raises:
             TimeoutError: if the job is still running, or the node away, at the deadline.
         """
-        return await waiting.until_settled(
-            lambda: self._find(job_id, timeout), job_id, deadline, poll
-        )
+        (result,) = await self.wait_for_jobs([job_id], deadline, poll, timeout)
+        if result is not None and result["status"] == "running":
+            raise TimeoutError(f"Job {job_id} is still running after {deadline:g} s")
+        return result
+
+    async def wait_for_jobs(
+        self,
+        job_ids: Sequence[JobID],
+        deadline: float = waiting.DEADLINE,
+        poll: float = waiting.POLL,
+        timeout: float | None = None,
+    ) -> list[JobResult | None]:
+        """Waits for several jobs at once, as :meth:`wait_for_job` does for one.
+
+        Returns:
+            The results in the order of the ids: those that are still running at the deadline
+            as they are, and ``None`` for those that the node does not know.
+
+        Raises:
+            TimeoutError: if the node is away at the deadline.
+        """
+        results: dict[JobID, JobResult | None] = {}
+        open_ids = list(dict.fromkeys(job_ids))
+
+        async def settled() -> bool:
+            found = await self.get_job_results(open_ids, timeout=timeout)
+            by_id = {result["id"]: result for result in found}
+            results.update({job_id: by_id.get(job_id) for job_id in open_ids})
+            open_ids[:] = [r["id"] for r in by_id.values() if r["status"] == "running"]
+            return not open_ids
+
+        await waiting.until(settled, deadline, poll)
+        return [results[job_id] for job_id in job_ids]
 
     @overload
     async def run(self, job: JobRequest, *, deadline: float = ...) -> JobResult: ...
@@ -201,18 +205,20 @@ class NodeClient(HttpClient):
 
         Args:
             intermediate: also what each container but the last answered.
-            timeout: seconds; default 5.
+            timeout: seconds for each request, of which there is one for every 100 ids, and
+                none without ids; default 5.
         """
-        if not job_ids:  # without an id the route lists all ids
-            return []
-        query = [("id", job_id) for job_id in job_ids]
-        if intermediate:
-            query.append(("intermediate", "true"))
-        answer = await self._get("/api/jobs", query, limit=self._limit(timeout, 5))
-        body = answer.value()
-        if not isinstance(body, list) or not all(isinstance(item, dict) for item in body):
-            raise _unexpected(answer.status, body)
-        results = cast(list[JobResult], body)
+        limit = self._limit(timeout, 5)
+        results: list[JobResult] = []
+        for start in range(0, len(job_ids), _IDS_PER_REQUEST):
+            query = [("id", job_id) for job_id in job_ids[start : start + _IDS_PER_REQUEST]]
+            if intermediate:
+                query.append(("intermediate", "true"))
+            answer = await self._get("/api/jobs", query, limit=limit)
+            body = answer.value()
+            if not isinstance(body, list) or not all(isinstance(item, dict) for item in body):
+                raise unexpected(answer.status, body)
+            results += body
         return results if self._raw_results else [shaped(result) for result in results]
 
     async def get_jobs(
@@ -354,7 +360,7 @@ class NodeClient(HttpClient):
         answer = await self._send("POST", "/api/jobs", call.job, limit=limit)
         body = answer.value()
         if not isinstance(body, dict) or not isinstance(body.get("id"), str):
-            raise _unexpected(answer.status, body)
+            raise unexpected(answer.status, body)
         return JobID(body["id"])
 
     async def _find(self, job_id: JobID, timeout: float | None) -> JobResult | None:
@@ -372,7 +378,3 @@ class NodeClient(HttpClient):
                     yield piece
         except TimeoutError:
             raise TimeoutError(f"the stream did not end within {limit:g} s") from None
-
-
-def _unexpected(status: int, body: object) -> APIError:
-    return APIError(status, f"unexpected answer: {str(body)[:200]}")

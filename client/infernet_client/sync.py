@@ -148,6 +148,15 @@ class SyncNodeClient:
     ) -> JobResult | None:
         return self._loop.run(self._client.wait_for_job(job_id, deadline, poll, timeout))
 
+    def wait_for_jobs(
+        self,
+        job_ids: Sequence[JobID],
+        deadline: float = waiting.DEADLINE,
+        poll: float = waiting.POLL,
+        timeout: float | None = None,
+    ) -> list[JobResult | None]:
+        return self._loop.run(self._client.wait_for_jobs(job_ids, deadline, poll, timeout))
+
     @overload
     def run(self, job: JobRequest, *, deadline: float = ...) -> JobResult: ...
     @overload

@@ -85,6 +85,11 @@ def http_url(url: str) -> str:
     return full.rstrip("/")
 
 
+def unexpected(status: int, body: object) -> APIError:
+    """Returns the error for a JSON answer that has not the shape of its route."""
+    return APIError(status, f"unexpected answer: {str(body)[:_EXCERPT]}")
+
+
 def connect_failure(error: aiohttp.ClientConnectorError) -> str:
     """Returns why no connection came about, e.g. ``Connection refused``."""
     cause = error.os_error

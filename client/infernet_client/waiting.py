@@ -1,4 +1,4 @@
-"""Waiting for a job without hammering the node, and without giving up while it restarts."""
+"""Waiting for jobs without hammering the node, and without giving up while it restarts."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,10 +17,10 @@ LONGEST_PAUSE = 2.0
 _GROWTH = 1.5
 _PASSING_STATUSES = frozenset({429, 502, 503, 504})
 
-Look = Callable[[], Awaitable[JobResult | None]]
 
-
-async def looks(look: Look, count: int, pause: float) -> JobResult | None:
+async def looks(
+    look: Callable[[], Awaitable[JobResult | None]], count: int, pause: float
+) -> JobResult | None:
     """Looks at a job ``count`` times, ``pause`` seconds apart, until it does not run any more.
 
     Returns:
@@ -38,20 +38,17 @@ async def looks(look: Look, count: int, pause: float) -> JobResult | None:
     raise TimeoutError(f"Job result not available after {count} retries")
 
 
-async def until_settled(look: Look, job_id: str, deadline: float, poll: float) -> JobResult | None:
-    """Looks at a job less and less often until it does not run any more.
+async def until(done: Callable[[], Awaitable[bool]], deadline: float, poll: float) -> bool:
+    """Asks less and less often whether something is done, and tells whether it is in the end.
 
     A node that cannot be reached, or asks to come back later, is asked again.
 
     Args:
         deadline: seconds in all.
-        poll: seconds before the second look.
-
-    Returns:
-        The result, failed ones included, or ``None`` when there is no such job.
+        poll: seconds before asking again for the first time.
 
     Raises:
-        TimeoutError: if the job is still running, or the node away, at the deadline.
+        TimeoutError: if the node is out of reach at the deadline.
     """
     clock = asyncio.get_running_loop().time
     end = clock() + deadline
@@ -59,17 +56,18 @@ async def until_settled(look: Look, job_id: str, deadline: float, poll: float) -
     while True:
         trouble: Exception | None = None
         try:
-            result = await look()
-            if result is None or result["status"] != "running":
-                return result
+            if await done():
+                return True
         except (aiohttp.ClientConnectionError, TimeoutError, APIError) as error:
             if not _is_passing(error):
                 raise
             trouble = error
         pause = max(distance, _asked_pause(trouble))
         if clock() + pause > end:
-            state = f"out of reach ({trouble})" if trouble else "still running"
-            raise TimeoutError(f"Job {job_id} is {state} after {deadline:g} s") from trouble
+            if trouble:
+                message = f"the node is out of reach ({trouble}) after {deadline:g} s"
+                raise TimeoutError(message) from trouble
+            return False
         await asyncio.sleep(pause)
         distance = max(poll, min(distance * _GROWTH, LONGEST_PAUSE))
 

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from eth_abi.abi import encode
 from eth_account import Account
 from eth_utils.crypto import keccak
 from web3 import Web3
 
+from infernet_client.chain.abis import COORDINATOR_ABI
 from test.support.anvil import KEYS, Anvil, run_anvil
 from test.support.contracts import create, create_core
 
@@ -34,6 +36,20 @@ class DeployedChain:
     @property
     def web3(self) -> Web3:
         return Web3(Web3.HTTPProvider(self.url))
+
+    def send(self, transaction: Any) -> str:
+        """Sends from an account of Anvil's, waits until it is mined and returns the hash."""
+        eth = self.web3.eth
+        tx_hash = eth.send_transaction(transaction)
+        assert eth.wait_for_transaction_receipt(tx_hash)["status"] == 1
+        return tx_hash.to_0x_hex()
+
+    def coordinate(self, function: str, *arguments: Any) -> str:
+        """Calls the coordinator in a transaction of ``OTHER`` and returns its hash."""
+        coordinator = self.web3.eth.contract(self.coordinator, abi=COORDINATOR_ABI)  # type: ignore[call-overload]
+        return self.send(
+            coordinator.functions[function](*arguments).build_transaction({"from": OTHER})
+        )
 
 
 @contextmanager

@@ -206,7 +206,7 @@ def test_a_batch_prints_ids_and_refusals_in_order(node: ScriptedNode, tmp_path: 
     first, second, third = json.loads(ended.out)
     assert set(first) == set(third) == {"id"}
     assert second == {"error": "Container not supported", "params": {"container": "nope"}}
-    assert (ended.code, ended.err) == (1, "Error: 1 of 3 jobs failed: number 2\n")
+    assert (ended.code, ended.err) == (1, "Error: 1 of 3 jobs did not succeed: number 2\n")
 
 
 def test_a_batch_waits_for_all(node: ScriptedNode) -> None:
@@ -226,7 +226,20 @@ def test_a_batch_marks_what_failed_or_vanished_while_waiting(node: ScriptedNode)
     ended = run("batch", "--sync", "--url", node.url, stdin="[{}, {}]")
 
     assert json.loads(ended.out)[1] == {"error": "Job not found: gone"}
-    assert (ended.code, ended.err) == (1, "Error: 2 of 2 jobs failed: number 1, number 2\n")
+    assert (ended.code, ended.err) == (
+        1,
+        "Error: 2 of 2 jobs did not succeed: number 1, number 2\n",
+    )
+
+
+def test_a_batch_shows_what_is_done_when_others_run_on(node: ScriptedNode) -> None:
+    done, running = node.add_job(Outcome()), node.add_job(Outcome(running_for=99))
+    node.answer_once("POST", "/api/jobs/batch", web.json_response([{"id": done}, {"id": running}]))
+
+    ended = run("batch", "--sync", "--timeout", "0.01", "--url", node.url, stdin="[{}, {}]")
+
+    assert [job["status"] for job in json.loads(ended.out)] == ["success", "running"]
+    assert (ended.code, ended.err) == (1, "Error: 1 of 2 jobs did not succeed: number 2\n")
 
 
 @pytest.mark.parametrize("stdin", ["{}", "[1]"])

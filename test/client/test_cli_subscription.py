@@ -12,7 +12,6 @@ from eth_abi.abi import encode
 from eth_account import Account
 from eth_typing import HexStr
 
-from infernet_client.chain.abis import COORDINATOR_ABI
 from infernet_client.chain.subscription import Subscription
 from infernet_protocol.lenient_json import loads
 from infernet_protocol.output import encode_text
@@ -271,6 +270,19 @@ def test_an_endpoint_that_is_not_there(
     )
 
 
+async def signed_arguments(request: web.Request, parameters: dict[str, Any]) -> tuple[Any, ...]:
+    """What both functions of the coordinator that take a signature begin with."""
+    signature = (await request.json())["signature"]
+    return (
+        signature["nonce"],
+        signature["expiry"],
+        Subscription(**parameters).on_chain.to_abi(),
+        signature["v"],
+        signature["r"].to_bytes(32, "big"),
+        signature["s"].to_bytes(32, "big"),
+    )
+
+
 @pytest.mark.parametrize("as_json", [True, False])
 def test_wait_tells_who_answered_in_which_transaction(
     chain: DeployedChain, node: ScriptedNode, files: Path, as_json: bool
@@ -280,22 +292,10 @@ def test_wait_tells_who_answered_in_which_transaction(
     hashes: list[str] = []
 
     async def deliver(request: web.Request) -> web.Response:
-        signature = (await request.json())["signature"]
-        coordinator = chain.web3.eth.contract(chain.coordinator, abi=COORDINATOR_ABI)  # type: ignore[call-overload]
-        tx = coordinator.functions.deliverComputeDelegatee(
-            signature["nonce"],
-            signature["expiry"],
-            Subscription(**once).on_chain.to_abi(),
-            signature["v"],
-            signature["r"].to_bytes(32, "big"),
-            signature["s"].to_bytes(32, "big"),
-            1,
-            b"",
-            encode(["bytes", "bytes"], [encode_text("Yes"), b""]),
-            b"",
-            OTHER,
-        ).transact({"from": OTHER})
-        hashes.append(tx.to_0x_hex())
+        signed = await signed_arguments(request, once)
+        output = encode(["bytes", "bytes"], [encode_text("Yes"), b""])
+        answer = (1, b"", output, b"", OTHER)
+        hashes.append(chain.coordinate("deliverComputeDelegatee", *signed, *answer))
         return web.json_response({})
 
     node.answer_once("POST", "/api/jobs", deliver)
@@ -326,16 +326,8 @@ def test_wait_says_how_far_it_came(chain: DeployedChain, node: ScriptedNode, fil
     (files / "params.json").write_text(json.dumps(once))
 
     async def create(request: web.Request) -> web.Response:
-        signature = (await request.json())["signature"]
-        coordinator = chain.web3.eth.contract(chain.coordinator, abi=COORDINATOR_ABI)  # type: ignore[call-overload]
-        coordinator.functions.createSubscriptionDelegatee(
-            signature["nonce"],
-            signature["expiry"],
-            Subscription(**once).on_chain.to_abi(),
-            signature["v"],
-            signature["r"].to_bytes(32, "big"),
-            signature["s"].to_bytes(32, "big"),
-        ).transact({"from": OTHER})
+        signed = await signed_arguments(request, once)
+        chain.coordinate("createSubscriptionDelegatee", *signed)
         return web.json_response({})
 
     node.answer_once("POST", "/api/jobs", create)

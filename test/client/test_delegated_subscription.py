@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from web3.exceptions import ContractCustomError
 
 from infernet_client import SyncNodeClient
-from infernet_client.chain.abis import COORDINATOR_ABI
+from infernet_client.chain.coordinator import Coordinator
 from infernet_client.chain_utils import RPC, ZERO_ADDRESS, Subscription
 from infernet_client.error import APIError, ParameterError
 from infernet_client.node import NodeClient
-from infernet_protocol.hashing import delegation_key
+from infernet_protocol.contract_errors import error_name
 from test.client.deployed import OTHER_KEY, OWNER_KEY, DeployedChain
 from test.client.scripted_node import ScriptedNode
 from test.client.test_subscription import COORDINATOR, EXPIRY, SAMPLE, VECTORS
@@ -191,8 +192,7 @@ async def test_the_deployed_coordinator_takes_the_signers_signature_only(
         data={"text": "?"},
     )
     signature = node.seen[-1].body["signature"]
-    coordinator = chain.web3.eth.contract(chain.coordinator, abi=COORDINATOR_ABI)  # type: ignore[call-overload]
-    create = coordinator.functions.createSubscriptionDelegatee(
+    arguments = (
         signature["nonce"],
         signature["expiry"],
         subscription.on_chain.to_abi(),
@@ -202,9 +202,9 @@ async def test_the_deployed_coordinator_takes_the_signers_signature_only(
     )
 
     if reason is None:
-        create.transact()
-        key_of_pair = delegation_key(chain.consumer, 3)
-        assert coordinator.functions.delegateCreatedIds(key_of_pair).call() == 1
+        chain.coordinate("createSubscriptionDelegatee", *arguments)
+        assert await Coordinator(chain.coordinator, rpc).delegated_id(chain.consumer, 3) == 1
     else:
-        with pytest.raises(Exception, match="0x10c74b03"):  # SignerMismatch()
-            create.call()
+        with pytest.raises(ContractCustomError) as refused:
+            chain.coordinate("createSubscriptionDelegatee", *arguments)
+        assert error_name(bytes.fromhex(str(refused.value.data)[2:])) == reason

@@ -179,6 +179,20 @@ async def test_an_answer_without_a_job_id_is_an_error(
         await client.request_job(JOB)
 
 
+async def test_an_answer_of_another_shape_is_an_error(
+    client: NodeClient, node: ScriptedNode
+) -> None:
+    for method, path in (("GET", "/health"), ("GET", "/api/jobs"), ("POST", "/api/jobs/batch")):
+        node.answer_once(method, path, web.json_response(["odd"]))
+
+    with pytest.raises(APIError, match=r"^\[200\] unexpected answer: \['odd'\]$"):
+        await client.health()
+    with pytest.raises(APIError, match=r"^\[200\] unexpected answer"):
+        await client.get_job_results(["1"])
+    with pytest.raises(APIError, match=r"^\[200\] unexpected answer"):
+        await client.request_jobs([JOB, JOB])
+
+
 async def test_a_node_that_does_not_answer_is_a_timeout(
     client: NodeClient, node: ScriptedNode
 ) -> None:

@@ -24,11 +24,16 @@ async def odd_endpoint() -> AsyncIterator[TestServer]:
         if kind == "error":
             error = {"code": -32005, "message": "limit exceeded"}
             return web.json_response({"jsonrpc": "2.0", "id": 0, "error": error}, status=429)
+        if kind == "hang-up":
+            assert request.transport is not None
+            request.transport.close()
+        if kind == "silence":
+            await asyncio.Event().wait()
         return web.Response(text="[1]" if kind == "list" else "<html>", status=403)
 
     app = web.Application()
     app.router.add_post("/key-s3cret/{kind}", answer)
-    server = TestServer(app)
+    server = TestServer(app, shutdown_timeout=0.1)
     await server.start_server()
     yield server
     await server.close()
@@ -135,6 +140,21 @@ async def test_a_json_rpc_error_is_told_whatever_the_http_status(odd_endpoint: T
 
     with pytest.raises(RpcError, match=r"^limit exceeded$"):
         await rpc.get_chain_id()
+
+
+async def test_an_endpoint_that_hangs_up_or_never_answers(
+    odd_endpoint: TestServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs_up, silent = (
+        RPC(str(odd_endpoint.make_url(f"/key-s3cret/{kind}"))) for kind in ("hang-up", "silence")
+    )
+    origin = f"http://127.0.0.1:{odd_endpoint.port}"
+
+    with pytest.raises(RpcError, match=rf"^{origin}: eth_chainId: ServerDisconnectedError$"):
+        await hangs_up.get_chain_id()
+    monkeypatch.setattr("infernet_client.chain.provider.TIMEOUT", 0.05)
+    with pytest.raises(TimeoutError, match=rf"^{origin}: no answer to eth_chainId in 0\.05 s$"):
+        await silent.get_chain_id()
 
 
 @pytest.mark.parametrize("url", ["", "ws://127.0.0.1:8545", "127.0.0.1:8545", "http://["])

@@ -26,6 +26,7 @@ def test_every_method(node: ScriptedNode) -> None:
             client.wait_for_job(job_id),
             client.get_job_results([job_id])[0],
             client.run(JOB),
+            *client.wait_for_jobs([job_id]),
         ):
             assert result is not None
             assert result["status"] == "success"

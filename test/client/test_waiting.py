@@ -109,8 +109,42 @@ async def test_a_pause_that_the_node_asks_for_beyond_the_deadline_ends_the_wait(
 ) -> None:
     node.answer_once("GET", "/api/jobs", web.Response(status=429, headers={"Retry-After": "60"}))
 
-    with pytest.raises(TimeoutError, match=r"Job any is out of reach \(\[429\].*after 1 s"):
+    with pytest.raises(TimeoutError, match=r"the node is out of reach \(\[429\].*after 1 s"):
         await client.wait_for_job("any", deadline=1, poll=0.01)
+
+
+async def test_several_jobs_are_waited_for_with_one_look_at_all(
+    client: NodeClient, node: ScriptedNode
+) -> None:
+    quick, slow, failed = (
+        node.add_job(outcome)
+        for outcome in (Outcome(), Outcome(running_for=2), Outcome(error="no"))
+    )
+
+    results = await client.wait_for_jobs([slow, "gone", quick, failed, slow], poll=0.01)
+
+    states = [result and result["status"] for result in results]
+    assert states == ["success", None, "success", "failed", "success"]
+    assert [seen.path_qs.count("id=") for seen in node.seen] == [4, 1, 1]
+
+
+async def test_jobs_that_run_on_are_returned_as_they_are(
+    client: NodeClient, node: ScriptedNode
+) -> None:
+    done, running = node.add_job(Outcome()), node.add_job(Outcome(running_for=99))
+
+    results = await client.wait_for_jobs([done, running], deadline=0.01, poll=0.02)
+
+    assert [result and result["status"] for result in results] == ["success", "running"]
+
+
+async def test_many_ids_make_several_requests(client: NodeClient, node: ScriptedNode) -> None:
+    ids = [node.add_job(Outcome()) for _ in range(201)]
+
+    results = await client.get_job_results(ids)
+
+    assert [result["id"] for result in results] == ids
+    assert [seen.path_qs.count("id=") for seen in node.seen] == [100, 100, 1]
 
 
 async def test_run_is_request_and_wait(client: NodeClient, node: ScriptedNode) -> None:

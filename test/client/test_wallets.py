@@ -1,6 +1,8 @@
 """Wallets, their factory and tokens on a real chain; every failure by its name."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -76,16 +78,14 @@ async def test_an_approval_sets_the_allowance(wallet: InfernetWallet) -> None:
 async def test_an_approval_that_another_overtook_is_an_error(
     chain: DeployedChain, wallet: InfernetWallet
 ) -> None:
-    chain.anvil.rpc("evm_setAutomine", False)
     async with RPC(chain.url) as other_connection:
         await other_connection.initialize_with_private_key(OWNER_KEY)
         same_wallet = InfernetWallet(wallet.address, other_connection)
-        first = asyncio.create_task(wallet.approve(OTHER, ZERO_ADDRESS, 100))
-        await pooled(chain, 1)
-        second = asyncio.create_task(same_wallet.approve(OTHER, ZERO_ADDRESS, 50))
-        await pooled(chain, 2)
-        chain.anvil.mine()
-        chain.anvil.rpc("evm_setAutomine", True)
+        with in_one_block(chain):
+            first = asyncio.create_task(wallet.approve(OTHER, ZERO_ADDRESS, 100))
+            await pooled(chain, 1)
+            second = asyncio.create_task(same_wallet.approve(OTHER, ZERO_ADDRESS, 50))
+            await pooled(chain, 2)
 
         with pytest.raises(AllowanceMismatchError, match="is 50 after approving 100"):
             await first
@@ -96,11 +96,9 @@ async def test_a_transaction_that_reverts_when_mined_is_an_error(
     chain: DeployedChain, rpc: RPC, wallet: InfernetWallet
 ) -> None:
     await rpc.get_tx_receipt(await rpc.send_transaction({"to": wallet.address, "value": 100}))  # type: ignore[typeddict-item]
-    chain.anvil.rpc("evm_setAutomine", False)
-    withdrawals = [asyncio.create_task(wallet.withdraw(ZERO_ADDRESS, 100)) for _ in range(2)]
-    await pooled(chain, 2)
-    chain.anvil.mine()
-    chain.anvil.rpc("evm_setAutomine", True)
+    with in_one_block(chain):
+        withdrawals = [asyncio.create_task(wallet.withdraw(ZERO_ADDRESS, 100)) for _ in range(2)]
+        await pooled(chain, 2)
 
     outcomes = await asyncio.gather(*withdrawals, return_exceptions=True)
 
@@ -135,6 +133,13 @@ async def test_a_contract_that_is_no_factory_makes_no_wallet(rpc: RPC) -> None:
         await WalletFactory(NOWHERE, rpc).create_wallet(OWNER)
 
 
+async def test_a_contract_without_the_function_reverts_without_a_name(
+    chain: DeployedChain, rpc: RPC
+) -> None:
+    with pytest.raises(TransactionFailedError, match="withdraw failed: execution reverted"):
+        await InfernetWallet(chain.factory, rpc).withdraw(ZERO_ADDRESS, 1)
+
+
 async def test_reading_where_there_is_no_contract_says_so(rpc: RPC) -> None:
     with pytest.raises(RpcError, match=rf"{NOWHERE} does not answer owner\(\)"):
         await InfernetWallet(NOWHERE, rpc).owner()
@@ -153,6 +158,17 @@ async def test_a_connection_without_an_account_cannot_send(chain: DeployedChain)
     async with RPC(chain.url) as reader:
         with pytest.raises(ValueError, match="Account not initialized"):
             await WalletFactory(chain.factory, reader).create_wallet(OWNER)
+
+
+@contextmanager
+def in_one_block(chain: DeployedChain) -> Iterator[None]:
+    """Mines what was sent in between when the block ends, and not before."""
+    chain.anvil.rpc("evm_setAutomine", False)
+    try:
+        yield
+        chain.anvil.mine()
+    finally:
+        chain.anvil.rpc("evm_setAutomine", True)
 
 
 async def pooled(chain: DeployedChain, count: int) -> None:

@@ -108,7 +108,9 @@ def batch(node: NodeClient, source: str, sync: bool, timeout: float | None, out:
     out.show(list(answers))
     failed = [n for n, answer in enumerate(answers, 1) if _is_failure(answer)]
     if failed:
-        raise CommandFailed(f"{len(failed)} of {len(answers)} jobs failed: {_listed(failed)}")
+        raise CommandFailed(
+            f"{len(failed)} of {len(answers)} jobs did not succeed: {_listed(failed)}"
+        )
 
 
 @click.command(cls=Command)
@@ -207,22 +209,24 @@ async def _batch(
     node: NodeClient, jobs: list[JobRequest], sync: bool, deadline: float
 ) -> Sequence[Any]:
     async with node:
-        answers = await node.request_jobs(jobs)
+        answers: Sequence[Any] = await node.request_jobs(jobs)
         if not sync:
             return answers
 
-        async def final(answer: Any) -> Any:
-            if "id" not in answer:
-                return answer
-            result = await node.wait_for_job(answer["id"], deadline)
-            return result or {"error": f"Job not found: {answer['id']}"}
+        ids = [answer["id"] for answer in answers if "id" in answer]
+        with progress(f"{len(ids)} jobs are running"):
+            results = dict(zip(ids, await node.wait_for_jobs(ids, deadline), strict=True))
+        return [_final(answer, results) for answer in answers]
 
-        with progress(f"{len(jobs)} jobs are running"):
-            return await asyncio.gather(*map(final, answers))
+
+def _final(answer: Any, results: dict[str, JobResult | None]) -> Any:
+    if "id" not in answer:
+        return answer
+    return results[answer["id"]] or {"error": f"Job not found: {answer['id']}"}
 
 
 def _is_failure(answer: dict[str, Any]) -> bool:
-    return "error" in answer or answer.get("status") == "failed"
+    return "error" in answer or answer.get("status", "success") != "success"
 
 
 def _listed(numbers: list[int]) -> str:
