@@ -25,6 +25,8 @@ class PipelineOutcome:
 
     results: list[ContainerResult]
     """Of every container that ran, in order; a failed one is last."""
+    refused: bool = False
+    """Whether a container found fault with its input, so that running again is of no use."""
 
     @property
     def failed(self) -> bool:
@@ -81,12 +83,15 @@ class Pipeline:
                 "data": _output(results[-1]) if hop else data,
                 "requires_proof": requires_proof,
             }
-            result = await self._ask(containers[hop], question)
+            try:
+                answer = await self._client.ask(self._endpoint(containers[hop]), question)
+            except ContainerCallError as error:
+                results.append(ContainerError(container=containers[hop], error=str(error)))
+                return PipelineOutcome(results, refused=error.refused)
+            result: ContainerResult = ContainerOutput(container=containers[hop], output=answer)
             if last and destination is JobLocation.ONCHAIN:
                 result = _without_error_code(result)
             results.append(result)
-            if _error(result) is not None:
-                break
             if on_result and not last:
                 await on_result(results)
         return PipelineOutcome(results)
@@ -105,13 +110,6 @@ class Pipeline:
         async with aclosing(self._client.stream(self._endpoint(container), question)) as pieces:
             async for piece in pieces:
                 yield piece
-
-    async def _ask(self, container: str, question: ContainerInput) -> ContainerResult:
-        try:
-            answer = await self._client.ask(self._endpoint(container), question)
-        except ContainerCallError as error:
-            return ContainerError(container=container, error=str(error))
-        return ContainerOutput(container=container, output=answer)
 
     def _endpoint(self, container: str) -> Endpoint:
         try:

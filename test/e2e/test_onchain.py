@@ -109,6 +109,7 @@ def test_a_tgi_that_refuses_leaves_nothing_on_chain_and_the_node_alive(
     # A later request is answered: the node has gone past the refused one by then.
     subscription_id, source, request = chat.request(QUESTION)
     assert answered(chat, subscription_id, source, request)
+    assert len(tgi.generations) == 2
     assert fulfilments(coordinator, refused) == []
     assert chat.consumer.functions.answer(refused).call() == ""
     assert requests.get(f"{stack.node_url}/health", timeout=5).json() == {"status": "healthy"}

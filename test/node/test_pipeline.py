@@ -167,6 +167,19 @@ class TestFailures:
         assert outcome.error == error
         assert outcome.answer is None
 
+    @pytest.mark.parametrize(
+        ("status", "refused"),
+        [(400, True), (413, True), (422, True), (401, False), (404, False), (429, False)],
+    )
+    async def test_a_question_found_at_fault_is_told_from_one_to_ask_again(
+        self, pipeline: Pipeline, container: ScriptedContainer, status: int, refused: bool
+    ) -> None:
+        container.answer = answering({"description": "text: too long"}, status=status)
+        outcome = await run(pipeline, "a")
+
+        assert outcome.error == "text: too long"
+        assert outcome.refused is refused
+
     async def test_nothing_listens(self, pipeline: Pipeline) -> None:
         assert (await run(pipeline, "gone")).error == "Container could not be reached"
 

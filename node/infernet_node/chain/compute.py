@@ -18,6 +18,9 @@ class Outcome(Protocol):
     def error(self) -> str | None: ...
 
     @property
+    def refused(self) -> bool: ...
+
+    @property
     def answer(self) -> Any: ...
 
 
@@ -37,6 +40,10 @@ class RunPipeline(Protocol):
 
 class ContainerFailedError(Exception):
     """The containers gave no answer that can be delivered; they may the next time."""
+
+
+class ContainerRefusedError(Exception):
+    """A container finds fault with the input itself; asking again is of no use."""
 
 
 class UnknownContainersError(Exception):
@@ -62,6 +69,7 @@ class Compute:
 
         Raises:
             ContainerFailedError: a container failed, or answered with something else than hex.
+            ContainerRefusedError: a container will not answer this input.
             UnknownContainersError: the configuration has changed since it was accepted.
         """
         containers = self._lookup.containers(row.subscription.container_id)
@@ -79,6 +87,8 @@ class Compute:
                 )
             finally:
                 self.pending -= 1
+        if outcome.error is not None and outcome.refused:
+            raise ContainerRefusedError(outcome.error)
         if outcome.error is not None:
             raise ContainerFailedError(outcome.error)
         try:

@@ -12,7 +12,12 @@ from typing import Any
 import structlog
 
 from infernet_node.chain.clock import ChainClock
-from infernet_node.chain.compute import Compute, ContainerFailedError, UnknownContainersError
+from infernet_node.chain.compute import (
+    Compute,
+    ContainerFailedError,
+    ContainerRefusedError,
+    UnknownContainersError,
+)
 from infernet_node.chain.contracts import Consumer, Coordinator, answer, read
 from infernet_node.chain.decisions import Action, Step, decide, is_allowed
 from infernet_node.chain.delegations import Delegation, Delegations
@@ -180,6 +185,9 @@ class Fulfiller:
         except ContainerFailedError as error:
             log.error("Container execution errored", id=row.label, error=str(error))
             raise NotNowError(str(error)) from error
+        except ContainerRefusedError as error:
+            log.error("Container execution errored", id=row.label, error=str(error))
+            return await self._end(row, Stage.FAILED, str(error))
         except UnknownContainersError:
             return await self._end(row, Stage.IGNORED, "Container-set not supported")
         self._reached("container answered")

@@ -89,6 +89,7 @@ class ChainSession:
         self._onchain: Scheduler[int] = Scheduler()
         self._delegated: Scheduler[int] = Scheduler()
         self._history: list[Cursor] = []
+        self._resumed = False
         self._cursors = CursorHistory(database, contracts)
         self._subscriptions = Subscriptions(database, contracts)
         self._fulfilments = Fulfilments(database, contracts)
@@ -183,11 +184,9 @@ class ChainSession:
             await self._transactions.close()
 
     async def _resume(self) -> None:
-        """Takes up what an earlier process left."""
+        """Reads what an earlier process left."""
         self._history = await self._cursors.newest_first()
         await self._transactions.start()
-        for row in await self._fulfilments.open():
-            self._assignments.start(row)
         for tracked in await self._subscriptions.tracked():
             self._onchain.add(tracked.id, tracked.subscription)
         for delegation in await self._delegations.open():
@@ -228,8 +227,16 @@ class ChainSession:
         elif self._history and head.number < self._history[-1].number:
             await self._check_chain()
         self._clock.advance(head)
+        await self._take_up_work()
         await self._begin_due(head.timestamp)
         await self._transactions.poll()
+
+    async def _take_up_work(self) -> None:
+        """Goes on with open rows, once it is known that the chain is still the one they are of."""
+        if not self._resumed:
+            for row in await self._fulfilments.open():
+                self._assignments.start(row)
+            self._resumed = True
 
     async def _apply(self, step: Step) -> None:
         removed: list[int] = []

@@ -96,15 +96,10 @@ class Transactions:
         self._work: set[asyncio.Task[Entry]] = set()
 
     async def start(self) -> None:
-        """Takes up what an earlier process left, however it ended.
-
-        Raises:
-            RpcError: the chain could not be asked; nothing is lost, call it again.
-        """
+        """Reads what an earlier process left, however it ended; :meth:`poll` takes it up."""
         self._nonces.raise_to(await self._journal.next_nonce())
         self._settled_below = await self._journal.next_nonce(settled=True)
         self._open = {entry.id: entry for entry in await self._journal.open()}
-        await self.poll()
 
     async def submit(self, intent: Intent) -> Entry:
         """Simulates, signs, records and sends a transaction, without waiting for others.
@@ -288,7 +283,9 @@ class Transactions:
                 return False
             entry = await self._apply(entry, action, seen)
             if not isinstance(action, Mine):
-                return not entry.settled
+                # What left its block is not sent again at once: whoever wanted it may first
+                # have to see what else the reorganisation changed.
+                return isinstance(action, Reprice | Cancel | Resend)
 
     async def _apply(self, entry: Entry, action: Action, seen: Observation) -> Entry:
         match action:

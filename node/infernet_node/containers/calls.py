@@ -22,10 +22,20 @@ _KEEPALIVE = 1.5
 _LONGEST_DESCRIPTION = 1000
 _RESOURCES_TIMEOUT = 0.8
 _LARGEST_RESOURCES = 2**20
+# These find fault with the question itself; other statuses may differ the next time.
+_REFUSALS = frozenset({400, 413, 422})
 
 
 class ContainerCallError(Exception):
-    """A container did not answer as it should; the text is fit for clients."""
+    """A container did not answer as it should; the text is fit for clients.
+
+    Args:
+        refused: whether the container will not answer this question, however often it is asked.
+    """
+
+    def __init__(self, reason: str, *, refused: bool = False) -> None:
+        super().__init__(reason)
+        self.refused = refused
 
 
 class ContainerClient:
@@ -163,7 +173,8 @@ def _require_success(response: aiohttp.ClientResponse, body: bytes) -> None:
     if 200 <= response.status < 300:
         return
     raise ContainerCallError(
-        _description(body) or f"Container answered with HTTP status {response.status}"
+        _description(body) or f"Container answered with HTTP status {response.status}",
+        refused=response.status in _REFUSALS,
     )
 
 

@@ -132,6 +132,21 @@ async def test_a_failing_container_is_asked_again(
     assert log.has(f"container execution errored.*{subscription_id}")
 
 
+async def test_a_container_that_finds_fault_with_the_input_is_not_asked_again(
+    chain: Chain, node: Node, pipeline: Pipeline, log: Log
+) -> None:
+    pipeline.refuses = True
+    refused = chain.ask("far too long")
+    await node.until(lambda: log.has(f"container execution errored.*too long.*id={refused}"))
+    pipeline.refuses = False
+    chain.ask("short?")
+
+    await node.until(lambda: chain.deliveries() == 1)
+
+    assert chain.deliveries(refused) == 0
+    assert len(pipeline.runs) == 2
+
+
 async def test_output_that_is_not_hex_is_a_failure_of_the_container(
     chain: Chain, node: Node, pipeline: Pipeline
 ) -> None:

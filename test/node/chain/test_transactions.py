@@ -162,6 +162,7 @@ async def test_an_unsigned_intent_whose_time_has_passed_is_not_sent_after_a_cras
 
     recovered = open_lane()
     await recovered.start()
+    await recovered.poll()
 
     entry = await recovered.find("payment 0")
     assert entry is not None

@@ -199,6 +199,7 @@ class Log:
 class Outcome:
     error: str | None
     answer: Any
+    refused: bool = False
 
 
 @dataclass
@@ -208,6 +209,8 @@ class Pipeline:
     runs: list[dict[str, Any]] = field(default_factory=list)
     failures: int = 0
     """How many runs are yet to fail."""
+    refuses: bool = False
+    """Whether every run finds fault with its input."""
     gate: asyncio.Event | None = None
     """What a run waits for before it answers."""
     reply: Callable[[str], Any] | None = None
@@ -227,6 +230,8 @@ class Pipeline:
         if self.failures:
             self.failures -= 1
             return Outcome("Container timed out after 1 s", None)
+        if self.refuses:
+            return Outcome("text: too long", None, refused=True)
         question = data["text"] if source is JobLocation.OFFCHAIN else _question(data)
         if self.reply:
             return Outcome(None, self.reply(question))
