@@ -139,6 +139,8 @@ class HttpClient:
         self._pool: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
+        if self._pool is not None:
+            raise RuntimeError("the client is open already; make another, or share this one")
         self._pool = self._new_session()
         return self
 

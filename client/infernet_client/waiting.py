@@ -44,7 +44,7 @@ async def until(done: Callable[[], Awaitable[bool]], deadline: float, poll: floa
     A node that cannot be reached, or asks to come back later, is asked again.
 
     Args:
-        deadline: seconds in all.
+        deadline: seconds in all, but for an answer that is awaited at that moment.
         poll: seconds before asking again for the first time.
 
     Raises:

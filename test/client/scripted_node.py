@@ -48,7 +48,7 @@ class ScriptedNode:
         self.seen: list[Seen] = []
         self.connections: set[object] = set()
         self.overrides: dict[tuple[str, str], list[web.Response | Handler]] = {}
-        self._jobs: dict[str, tuple[Outcome, str]] = {}
+        self.jobs: dict[str, tuple[Outcome, str]] = {}
         self._looks: Counter[str] = Counter()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -85,7 +85,7 @@ class ScriptedNode:
 
     def add_job(self, outcome: Outcome, container: str = "tgi") -> str:
         job_id = str(uuid.uuid4())
-        self._jobs[job_id] = (outcome, container)
+        self.jobs[job_id] = (outcome, container)
         return job_id
 
     async def _start(self) -> None:
@@ -165,13 +165,13 @@ class ScriptedNode:
         if ids := request.query.getall("id", []):
             intermediate = request.query.get("intermediate") == "true"
             return web.json_response(
-                [self._result(job_id, intermediate) for job_id in ids if job_id in self._jobs]
+                [self._result(job_id, intermediate) for job_id in ids if job_id in self.jobs]
             )
         pending = request.query.get("pending")
         return web.json_response(
             [
                 job_id
-                for job_id in self._jobs
+                for job_id in self.jobs
                 if pending is None or (pending == "true") == self._is_running(job_id)
             ]
         )
@@ -208,10 +208,10 @@ class ScriptedNode:
         return None
 
     def _is_running(self, job_id: str) -> bool:
-        return self._looks[job_id] < self._jobs[job_id][0].running_for
+        return self._looks[job_id] < self.jobs[job_id][0].running_for
 
     def _result(self, job_id: str, intermediate: bool) -> dict[str, Any]:
-        outcome, container = self._jobs[job_id]
+        outcome, container = self.jobs[job_id]
         if self._is_running(job_id):
             self._looks[job_id] += 1
             return {"id": job_id, "status": "running", "result": None}

@@ -119,7 +119,7 @@ def test_a_job_that_runs_on_says_how_to_find_it(node: ScriptedNode) -> None:
     by_time = job(node, "--sync", "--timeout", "0.01")
     by_count = job(node, "--sync", "--retries", "1")
 
-    first, second = node._jobs
+    first, second = node.jobs
     assert by_time == Ended(
         1,
         "",
@@ -260,7 +260,7 @@ def test_a_stream_prints_id_and_text(node: ScriptedNode, tmp_path: Path) -> None
     ]
     to_file = run(*arguments, "-o", str(tmp_path / "text"), stdin=QUESTION)
 
-    first, second, third = node._jobs
+    first, second, third = node.jobs
     assert ended == Ended(0, f"Job ID: {first}\nYes 🦐\n", "")
     assert lines[0] == {"id": second}
     assert "".join(line["text"] for line in lines[1:]) == "Yes 🦐"

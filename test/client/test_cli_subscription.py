@@ -331,9 +331,9 @@ def test_wait_says_how_far_it_came(chain: DeployedChain, node: ScriptedNode, fil
         return web.json_response({})
 
     node.answer_once("POST", "/api/jobs", create)
-    created = sub(chain, node, files, "--wait", "--timeout", "0.1")
+    created = sub(chain, node, files, "--wait", "--timeout", "0.5")
     assert created == Ended(
-        1, SUCCESS, "Error: subscription 1 is on the chain, but not answered after 0.1 s\n"
+        1, SUCCESS, "Error: subscription 1 is on the chain, but not answered after 0.5 s\n"
     )
 
 

@@ -241,6 +241,12 @@ async def test_connections_are_pooled_within_a_context(node: ScriptedNode) -> No
     assert len(node.connections) == 3
 
 
+async def test_a_client_is_opened_once(client: NodeClient) -> None:
+    async with client:
+        with pytest.raises(RuntimeError, match="the client is open already"):
+            await client.__aenter__()
+
+
 async def test_headers_go_with_every_request(node: ScriptedNode) -> None:
     client = NodeClient(node.url + "/", headers={"Authorization": "Bearer x"})
 

@@ -14,7 +14,11 @@ from infernet_client.cli.wallets import approve, create_wallet, fund, withdraw
 PROGRAM = "infernet-client"
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted.",
+)
 @click.version_option(version("infernet-tgi"), prog_name=PROGRAM)
 def cli() -> None:
     """Ask Infernet nodes for compute, and manage the wallets that pay for it."""

@@ -1,7 +1,7 @@
 """The command that signs a subscription and hands it to a node."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,7 +33,7 @@ class Request:
     coordinator: str
     expiry: int
     nonce: int
-    private_key: str
+    private_key: str = field(repr=False)
     data: dict[str, Any]
     deadline: float | None
     """Seconds to wait for its first answer on the chain; ``None`` for not at all."""
