@@ -4,6 +4,7 @@ pragma solidity ^0.8.24;
 import {Coordinator, Subscription} from "../../contracts/Coordinator.sol";
 import {InboxItem} from "../../contracts/Inbox.sol";
 import {BaseConsumer} from "../../contracts/consumer/Base.sol";
+import {CompactCallbackConsumer} from "../../contracts/consumer/CompactCallback.sol";
 import {SubscriptionConsumer} from "../../contracts/consumer/Subscription.sol";
 import {Deployment} from "./support/Deployment.sol";
 import {Terms} from "./support/RecordingConsumer.sol";
@@ -73,6 +74,14 @@ contract PureConsumer is SubscriptionConsumer {
             subscriptionId, interval, redundancy, node, input, output, proof, containerId, index
         );
         received++;
+    }
+}
+
+contract CompactConsumer is CompactCallbackConsumer {
+    constructor(address registry) CompactCallbackConsumer(registry) {}
+
+    function request(Terms memory t, bytes memory inputs) external returns (uint32) {
+        return _requestCompute(t.containerId, inputs, t.redundancy, t.token, t.amount, t.wallet, t.verifier);
     }
 }
 
@@ -158,6 +167,68 @@ contract CallbackConsumerTest is Deployment {
         _deliver(alice, id, 1);
         assertEq(consumer.getContainerInputs(id, 1, START, alice), INPUT);
         assertEq(inbox.length(CONTAINER_HASH, alice), 0);
+    }
+}
+
+contract CompactCallbackConsumerTest is Deployment {
+    CompactConsumer private compact;
+
+    function setUp() public override {
+        super.setUp();
+        compact = new CompactConsumer(address(registry));
+    }
+
+    function test_RequestIsTheSameAsACallbackConsumers() public {
+        Terms memory terms = _once();
+        terms.redundancy = 3;
+        terms.token = makeAddr("token");
+        terms.amount = 4;
+        terms.wallet = makeAddr("wallet");
+        terms.verifier = makeAddr("verifier");
+
+        Subscription memory expected = coordinator.getSubscription(consumer.request(terms, INPUT));
+        expected.owner = address(compact);
+        uint32 id = compact.request(terms, INPUT);
+        assertEq(abi.encode(coordinator.getSubscription(id)), abi.encode(expected));
+    }
+
+    function testFuzz_InputsAreKeptForEveryIntervalTimeAndCaller(
+        bytes memory inputs,
+        uint32 interval,
+        uint32 timestamp,
+        address caller
+    ) public {
+        compact.request(_once(), "something else");
+        uint32 id = compact.request(_once(), inputs);
+        assertEq(compact.getContainerInputs(id, interval, timestamp, caller), inputs);
+    }
+
+    function test_UnknownIdHasNoInputs() public view {
+        assertEq(compact.getContainerInputs(1, 1, START, alice), "");
+    }
+
+    function test_RevertWhen_InputsFitNoContract() public {
+        bytes memory inputs = new bytes(24_575);
+        inputs[24_574] = 0x01;
+        uint32 id = compact.request(_once(), inputs);
+        assertEq(keccak256(compact.getContainerInputs(id, 1, START, alice)), keccak256(inputs));
+
+        inputs = new bytes(24_576);
+        vm.expectRevert(CompactCallbackConsumer.InputsTooLong.selector);
+        compact.request(_once(), inputs);
+    }
+
+    function test_OneKibibyteCostsLessThanHalf() public {
+        bytes memory inputs = new bytes(1024);
+        for (uint256 i = 0; i < inputs.length; i++) {
+            inputs[i] = 0x01;
+        }
+        uint256 before = gasleft();
+        consumer.request(_once(), inputs);
+        uint256 plain = before - gasleft();
+        before = gasleft();
+        compact.request(_once(), inputs);
+        assertLt(before - gasleft(), plain / 2);
     }
 }
 

@@ -38,9 +38,14 @@ contract FeeTest is Test {
         Fee fee = new Fee(address(this), 511);
         fee.transferOwnership(recipient);
         assertEq(fee.FEE_RECIPIENT(), recipient);
+        fee.requestOwnershipHandover();
         vm.prank(recipient);
+        fee.completeOwnershipHandover(address(this));
+        assertEq(fee.FEE_RECIPIENT(), address(this));
+        assertEq(fee.owner(), address(this));
         fee.renounceOwnership();
         assertEq(fee.FEE_RECIPIENT(), address(0));
+        assertEq(fee.FEE(), 511);
     }
 
     function test_ZeroMayReceive() public {

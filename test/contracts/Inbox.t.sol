@@ -58,6 +58,46 @@ contract InboxTest is Deployment {
         assertEq(abi.encode(InboxItem(timestamp, id, interval, i, o, p)), abi.encode(expected));
     }
 
+    /// @dev Around every length at which bytes change their place: nothing, too few for a blob, too many for one
+    function test_ReadsBackBytesOfEveryLength() public {
+        uint256[10] memory sizes = [uint256(0), 1, 31, 32, 33, 24_570, 24_571, 24_572, 24_577, 40_000];
+        for (uint256 i = 0; i < sizes.length; i++) {
+            for (uint256 part = 0; part < 3; part++) {
+                bytes memory filled = new bytes(sizes[i]);
+                if (sizes[i] > 0) (filled[0], filled[sizes[i] - 1]) = (0x01, 0x02);
+                InboxItem memory expected = InboxItem(START, 0, 0, "", "", "");
+                if (part == 0) expected.input = filled;
+                if (part == 1) expected.output = filled;
+                if (part == 2) expected.proof = filled;
+
+                vm.prank(alice);
+                uint256 index = inbox.write(CONTAINER_HASH, expected.input, expected.output, expected.proof);
+
+                assertEq(
+                    keccak256(abi.encode(inbox.read(CONTAINER_HASH, alice, index))),
+                    keccak256(abi.encode(expected))
+                );
+            }
+        }
+    }
+
+    /// @dev All three parts together exceed what a contract may hold
+    function test_ReadsBackThreeLongParts() public {
+        bytes memory long = new bytes(10_000);
+        long[9999] = 0x01;
+        vm.prank(alice);
+        inbox.write(CONTAINER_HASH, long, long, long);
+        InboxItem memory expected = InboxItem(START, 0, 0, long, long, long);
+        assertEq(keccak256(abi.encode(inbox.read(CONTAINER_HASH, alice, 0))), keccak256(abi.encode(expected)));
+    }
+
+    function test_EmptyItemIsAnItem() public {
+        vm.prank(alice);
+        inbox.write(CONTAINER_HASH, "", "", "");
+        assertEq(inbox.length(CONTAINER_HASH, alice), 1);
+        assertEq(inbox.read(CONTAINER_HASH, alice, 0).timestamp, START);
+    }
+
     function test_IndicesCountPerContainerAndNode() public {
         assertEq(_write(alice, CONTAINER_HASH, "first"), 0);
         assertEq(_write(alice, OTHER_CONTAINER, "other container"), 0);
