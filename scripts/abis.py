@@ -12,25 +12,13 @@ import click
 from scripts import artifacts
 
 TARGET = Path(__file__).parent.parent / "protocol" / "infernet_protocol" / "abi"
-SHIPPED = (
-    "EIP712Coordinator",
-    "Fee",
-    "Inbox",
-    "Reader",
-    "Registry",
-    "Wallet",
-    "WalletFactory",
-    "ChatConsumer",
-    "DelegatedChat",
-    "ScheduledChat",
-)
 CONSUMER_BASES = {"BaseConsumer": "Base.sol", "Delegator": "Delegator.sol"}
 """Abstract contracts whose views the node calls, with the files that declare them."""
 
 
 def rendered() -> dict[Path, str]:
     """Returns the content of every ABI file, by path."""
-    sources: dict[str, str | None] = dict.fromkeys(SHIPPED)
+    sources: dict[str, str | None] = dict.fromkeys(artifacts.SHIPPED)
     sources.update(CONSUMER_BASES)
     return {
         TARGET / f"{name}.json": json.dumps(artifacts.load(name, source).abi, indent=1) + "\n"

@@ -16,6 +16,20 @@ OUT = ROOT / "out"
 RELEASE = ROOT / ".build" / "release" / "out"
 """The build of forge's `release` profile: what is deployed and whose gas is measured."""
 
+SHIPPED = (
+    "EIP712Coordinator",
+    "Fee",
+    "Inbox",
+    "Reader",
+    "Registry",
+    "Wallet",
+    "WalletFactory",
+    "ChatConsumer",
+    "DelegatedChat",
+    "ScheduledChat",
+)
+"""Contracts that Python, and ape, know by name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Artifact:

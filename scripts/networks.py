@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
+from requests.exceptions import RequestException
 from web3 import EthereumTesterProvider, Web3
 from web3.exceptions import ContractLogicError
 from web3.middleware import Web3Middleware
@@ -40,8 +41,8 @@ def open_network(choice: str) -> Connection:
     try:
         network = ape.networks.parse_network_choice(choice, disconnect_after=True)
         provider: Any = click.get_current_context().with_resource(network)
-    except ApeException as error:
-        raise ScriptError(f"--network {choice}: {error}") from None
+    except (ApeException, RequestException) as error:
+        raise ScriptError(f"--network {choice}: {' '.join(str(error).split())}") from None
     web3: Web3 = provider.web3
     if isinstance(web3.provider, EthereumTesterProvider):
         web3.middleware_onion.inject(NamedReverts, layer=0)

@@ -8,9 +8,10 @@ from web3 import EthereumTesterProvider, Web3
 
 from scripts.accounts import ANVIL_MNEMONIC, DEPLOYER, NODE, anvil_account
 from scripts.chain import Sender
-from scripts.deployment import Creation, create, deploy_core
+from scripts.deployment import CONTAINER, Creation, create, deploy_core
 
-CONTAINER = "tgi_client_inference_service"
+collect_ignore = ["ape"]
+"""Those need ape's fixtures: ``ape test`` runs them, and test_ape.py runs that."""
 
 
 @pytest.fixture(scope="session")

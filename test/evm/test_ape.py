@@ -1,71 +1,103 @@
-"""The main flow through ape and its default py-evm provider."""
+"""ape as a person runs it: test, console and run, on py-evm and on Anvil."""
 
-from collections.abc import Iterator
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
-import ape
 import pytest
-from ape.api import TestAccountAPI
-from ape.contracts import ContractInstance
 
-from infernet_protocol.output import encode_text
-from infernet_protocol.subscription import ZERO_ADDRESS
-from scripts.accounts import DEPLOYER, NODE, REQUESTER
-from scripts.deployment import GETTERS, create_address
-from test.evm.conftest import CONTAINER
-from test.evm.test_eth_tester import DOCUMENTED, QUESTION, output_of
-from test.support.ape_contracts import container
+from scripts import ape_project
+from scripts.stack import ROOT
+from test.evm.test_eth_tester import DOCUMENTED, QUESTION
+from test.support.anvil import run_anvil
 
-pytestmark = pytest.mark.filterwarnings("default")  # ape's own
+APE = Path(sys.executable).with_name("ape")
+COMMANDS = {"abis", "ape_project", "delegate", "deploy", "request", "subscribe", "wallet", "watch"}
 
 
-@pytest.fixture(scope="module")
-def accounts() -> Iterator[list[TestAccountAPI]]:
-    with ape.networks.ethereum.local.use_provider("test"):
-        yield list(ape.accounts.test_accounts[:3])
+@pytest.fixture
+def ape(tmp_path: Path) -> "Ape":
+    return Ape(tmp_path)
 
 
-@pytest.fixture(scope="module")
-def contracts(accounts: list[TestAccountAPI]) -> dict[str, ContractInstance]:
-    deployer = accounts[DEPLOYER]
-    planned = [create_address(deployer.address, nonce) for nonce in range(1, len(GETTERS) + 1)]
-    registry = deployer.deploy(container("Registry"), *planned)
-    deployed = {"Registry": registry}
-    for name in GETTERS:
-        arguments = (deployer.address, 0) if name == "Fee" else (registry.address,)
-        deployed[name] = deployer.deploy(container(name), *arguments)
-    deployed["ChatConsumer"] = deployer.deploy(
-        container("ChatConsumer"), registry.address, CONTAINER
-    )
-    return deployed
+class Ape:
+    """Runs ape in the repository, with a home folder of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+
+    def __call__(self, *args: str | Path, **env: str) -> "subprocess.CompletedProcess[str]":
+        clean = {name: value for name, value in os.environ.items() if name != "PRIVATE_KEY"}
+        return subprocess.run(
+            [APE, *args],
+            cwd=ROOT,
+            env={**clean, "HOME": str(self._home), **env},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=90,
+        )
 
 
-def test_addresses_are_the_documented_ones(contracts: dict[str, ContractInstance]) -> None:
-    assert {name: contracts[name].address for name in DOCUMENTED} == DOCUMENTED
+def test_ape_test_runs_the_tests_of_the_ape_project(ape: Ape) -> None:
+    done = ape("test", "test/evm/ape", "--network", "ethereum:local:test")
+    assert done.returncode == 0, done.stdout
+    assert "4 passed" in done.stdout
 
 
-def test_the_answer_arrives_in_the_contract(
-    accounts: list[TestAccountAPI], contracts: dict[str, ContractInstance]
-) -> None:
-    consumer, coordinator = contracts["ChatConsumer"], contracts["EIP712Coordinator"]
-
-    request = consumer.chatWithLLM(encode_text(QUESTION), sender=accounts[REQUESTER])
-    (created,) = request.decode_logs(coordinator.SubscriptionCreated)
-    delivery = coordinator.deliverCompute(
-        created.id, 1, b"", output_of("Yes."), b"", ZERO_ADDRESS, sender=accounts[NODE]
-    )
-
-    (fulfilled,) = delivery.decode_logs(coordinator.SubscriptionFulfilled)
-    assert fulfilled.node == accounts[NODE].address
-    assert consumer.answer(created.id) == "Yes."
+def test_the_console_has_the_contracts_of_the_project(ape: Ape) -> None:
+    ape_project.write()
+    code = "accounts.test_accounts[2].deploy(project.Fee, accounts.test_accounts[3], 500).FEE()"
+    done = ape("console", "--network", "ethereum:local:test", "--code", code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == "500"
 
 
-def test_a_second_answer_is_refused_by_name(
-    accounts: list[TestAccountAPI], contracts: dict[str, ContractInstance]
-) -> None:
-    consumer, coordinator = contracts["ChatConsumer"], contracts["EIP712Coordinator"]
-    request = consumer.chatWithLLM(encode_text(QUESTION), sender=accounts[REQUESTER])
-    (created,) = request.decode_logs(coordinator.SubscriptionCreated)
-    arguments = (created.id, 1, b"", output_of("Yes."), b"", ZERO_ADDRESS)
-    coordinator.deliverCompute(*arguments, sender=accounts[NODE])
-    with ape.reverts(coordinator.IntervalCompleted):
-        coordinator.deliverCompute(*arguments, sender=accounts[DEPLOYER])
+def test_run_lists_every_script_and_chokes_on_none(ape: Ape) -> None:
+    done = ape("run", "--help")
+    assert done.stderr == ""
+    listed = {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")}
+    assert listed >= COMMANDS
+
+
+def test_run_request_on_py_evm(ape: Ape) -> None:
+    network = ("--network", "ethereum:local:test")
+    done = ape("run", "request", *network, "--json", "--answer", "Yes.", QUESTION)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["answer"] == "Yes."
+
+
+def test_run_deploy_and_request_on_anvil(ape: Ape, tmp_path: Path) -> None:
+    options = ("--network", "ethereum:local:foundry", "--deployments", tmp_path / "deployments")
+    with run_anvil() as anvil:
+        deployed = ape("run", "deploy", *options, APE_FOUNDRY_HOST=anvil.url)
+        assert deployed.returncode == 0, deployed.stderr
+        asked = ape(
+            "run",
+            "request",
+            *options,
+            "--json",
+            "--answer",
+            "Yes.",
+            QUESTION,
+            APE_FOUNDRY_HOST=anvil.url,
+        )
+    assert asked.returncode == 0, asked.stderr
+    recorded = json.loads((tmp_path / "deployments" / "31337.json").read_text())
+    assert {name: recorded[name]["address"] for name in DOCUMENTED} == DOCUMENTED
+    assert json.loads(asked.stdout)["answer"] == "Yes."
+
+
+def test_no_node_can_answer_on_py_evm(ape: Ape) -> None:
+    done = ape("run", "request", "--network", "ethereum:local:test", QUESTION)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: no node can see a chain that lives in this command only")
+
+
+def test_an_unknown_network_is_named(ape: Ape) -> None:
+    done = ape("run", "deploy", "--network", "ethereum:nowhere")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: --network ethereum:nowhere: No network in 'ethereum'")
+    assert len(done.stderr.splitlines()) == 1

@@ -15,8 +15,7 @@ from infernet_protocol.subscription import ZERO_ADDRESS, Subscription
 from scripts.accounts import REQUESTER, anvil_account
 from scripts.chain import Sender
 from scripts.chat import Chat
-from scripts.deployment import Creation
-from test.evm.conftest import CONTAINER
+from scripts.deployment import CONTAINER, Creation
 
 QUESTION = "Can shrimp actually fry rice fr?"
 DOCUMENTED = {
