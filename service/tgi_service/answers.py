@@ -31,6 +31,13 @@ _EXCERPT = 200
 _TOKEN_PROBLEM = re.compile(
     r"token|authori[sz]|authentic|credential|permission|api.?key", re.IGNORECASE
 )
+_INPUT_REFUSED = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    }
+)
 _BY_TYPE: dict[str, type[InfernetMLException]] = {
     "validation": TgiInvalidInputError,
     "template_error": TgiInvalidInputError,
@@ -69,10 +76,8 @@ def failure_of_answer(status: int, text: str, host: str) -> InfernetMLException:
             return TgiUnavailableError(f"TGI at {host} is not available: {status} {message}")
         case _ if error_type in _BY_TYPE:
             return _BY_TYPE[error_type](message)
-        case HTTPStatus.BAD_REQUEST | HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            return TgiInvalidInputError(message)
-        case HTTPStatus.UNPROCESSABLE_ENTITY:
-            return TgiInvalidInputError(message)
+        case _ if status in _INPUT_REFUSED:
+            return TgiInvalidInputError(message or f"TGI at {host} refuses the input: {status}")
         case _ if error_type is not None:
             return TgiBadAnswerError(f"TGI at {host} answered {status}: {message}")
         case HTTPStatus.UNAUTHORIZED:

@@ -201,7 +201,8 @@ class _Client(InferenceClient):
     """The library's client for one request, over a connection that can be broken off."""
 
     def __init__(self, url: str, transport: Transport, cancellation: Cancellation) -> None:
-        super().__init__(model=url)
+        # With any token at all, the library does not look for one on the machine.
+        super().__init__(model=url, token="unused")  # noqa: S106 - none at all
         self._transport = transport
         self._cancellation = cancellation
         self._last_seen = ""

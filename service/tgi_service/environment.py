@@ -32,7 +32,7 @@ def read_tree(environment: Mapping[str, str]) -> dict[str, Any]:
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
                 raise ConfigurationError(
-                    f"{name} sets an entry of {parent}, which is {kind(node)}, no object"
+                    f"{name} sets an entry of {parent}, which is {_kind(node)}, no object"
                 )
         node[key] = parse(environment[name])
     return tree
@@ -46,8 +46,8 @@ def parse(text: str) -> Any:
         return text
 
 
-def kind(value: Any) -> str:
-    """Names the JSON type of a value, for messages that must not show it."""
+def _kind(value: Any) -> str:
+    """Names the JSON type of a value that is no object, for messages that must not show it."""
     match value:
         case None:
             return "null"
@@ -57,7 +57,5 @@ def kind(value: Any) -> str:
             return "a number"
         case str():
             return "a string"
-        case list():
-            return "a list"
         case _:
-            return "an object"
+            return "a list"

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from flask import Flask
 
 from tgi_service import config, logs, multiprocess
 from tgi_service.binding import EVERY_ADDRESS, LOOPBACK, read_address
+from tgi_service.call import Call, Cancellation
 from tgi_service.config import Settings
 from tgi_service.errors import ConfigurationError, InfernetMLException
 from tgi_service.gunicorn_app import Server
@@ -23,6 +25,8 @@ from tgi_service.workflow import TGIClientInferenceWorkflow
 
 log = logging.getLogger(__name__)
 _PROGRAM = "tgi-service"
+_PROBE_PATIENCE = 60.0
+"""Seconds that retries of the probe may delay the start, whatever the retry policy says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,9 @@ def main(
         # Values are JSON: a dollar sign in them is no reference.
         load_dotenv(Path.cwd() / ".env", interpolate=False)
     logs.configure()
+    # The web server will do better. Until it runs, the first process of a container would
+    # not hear the signal at all.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     multiprocess.prepare()
     try:
         settings = config.load(os.environ)
@@ -118,7 +125,8 @@ def start_workflow(
         **arguments.parameters,
     )
     try:
-        workflow.setup()
+        with Call(Cancellation(limit=_PROBE_PATIENCE)).current():
+            workflow.setup()
     except InfernetMLException as error:
         if not error.passing:
             raise

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -44,6 +45,15 @@ def test_caller_leaving_closes_the_request_to_tgi(
     tgi.script(HELD)
     with caller(service, destination=destination):
         tgi.wait_for(lambda tgi: len(tgi.generations) == 1)
+
+    assert seconds_until(tgi, lambda tgi: tgi.generations[0].disconnected) < 1
+
+
+def test_caller_that_resets_the_connection_has_left_too(service: Service, tgi: MockTGI) -> None:
+    tgi.script(HELD)
+    with caller(service) as connection:
+        tgi.wait_for(lambda tgi: len(tgi.generations) == 1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     assert seconds_until(tgi, lambda tgi: tgi.generations[0].disconnected) < 1
 

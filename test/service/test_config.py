@@ -401,11 +401,21 @@ def test_nested_name_creates_missing_objects() -> None:
     assert settings.workflow.parameters == {"seed": 7}
 
 
-def test_nested_name_below_something_else_is_refused() -> None:
-    message = refusal(TGI_INF_WORKFLOW_KW_ARGS="[]", TGI_INF_WORKFLOW_KW_ARGS__seed="7")
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ("[]", "a list"),
+        ("null", "null"),
+        ("true", "a boolean"),
+        ("1.5", "a number"),
+        ("text", "a string"),
+    ],
+)
+def test_nested_name_below_something_else_is_refused(value: str, kind: str) -> None:
+    message = refusal(TGI_INF_WORKFLOW_KW_ARGS=value, TGI_INF_WORKFLOW_KW_ARGS__seed="7")
 
     assert "TGI_INF_WORKFLOW_KW_ARGS__seed" in message
-    assert "a list" in message
+    assert kind in message
 
 
 def test_unset_length_is_worth_a_hint() -> None:

@@ -314,6 +314,16 @@ def test_tgi_may_start_after_the_service() -> None:
                 assert service.http.post("/service_output", json=JOB).status_code == 200
 
 
+def test_sigterm_during_the_probe_ends_the_process(tgi: MockTGI) -> None:
+    tgi.always(Behaviour(hold=True))
+    with running(environment(tgi)) as service:
+        tgi.wait_for(lambda tgi: len(tgi.generations) == 1)
+        service.terminate()
+        service.end()
+
+    assert service.process.returncode == 0
+
+
 def test_file_of_the_working_directory_is_read_outside_a_container(
     tgi: MockTGI, tmp_path: Path
 ) -> None:

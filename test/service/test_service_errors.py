@@ -49,6 +49,8 @@ ROWS = [
     (Behaviour(status=200, body={"generated_text": 7}), 502, "generated_text"),
     (Behaviour(status=200, body='{"generated_text": "\\ud800"}'), 502, "generated_text"),
     (Behaviour(status=200, body="null"), 502, "null"),
+    (Behaviour(status=400, body=""), 400, "refuses the input: 400"),
+    (Behaviour(status=204), 502, "204"),
     (Behaviour(status=404, body=""), 502, "404"),
     (tgi_error(404, "not found"), 502, "404: not found"),
     (Behaviour(status=500, body="<html>oops"), 502, "500: <html>oops"),

@@ -8,7 +8,9 @@ import pytest
 
 from test.service.serving import FakeClock, Service, StartService
 from test.support.mock_tgi import Behaviour, MockTGI
-from tgi_service import resources
+from tgi_service import TGIClientInferenceWorkflow, resources
+from tgi_service.call import Cancellation
+from tgi_service.errors import TgiBadAnswerError
 
 
 def test_greeting(service: Service, tgi: MockTGI) -> None:
@@ -100,6 +102,15 @@ def test_model_of_a_tgi_that_is_away(start: StartService) -> None:
     assert "tgi.invalid" in asked["error"]
     described = service.http.get("/service-resources").json()
     assert described["compute_capability"][0]["models"] == []
+
+
+def test_model_of_a_server_that_is_no_tgi() -> None:
+    """Another server may answer at that path with something else."""
+    with MockTGI(model_id="x") as tgi:
+        backend = TGIClientInferenceWorkflow(f"{tgi.url}/v1").backend
+
+        with pytest.raises(TgiBadAnswerError, match="404 to /info"):
+            backend.model_id(Cancellation())
 
 
 def test_machine_without_the_usual_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from test.support.mock_tgi.settings import Settings
 from test.support.mock_tgi.tokens import (
     END_OF_SEQUENCE,
     Token,
-    alternatives,
     pieces,
     tokenize,
     visible_text,
@@ -38,12 +37,6 @@ class Sequence:
     @property
     def mean_logprob(self) -> float:
         return sum(token.logprob for token in self.tokens) / len(self.tokens)
-
-    def top_tokens(self) -> list[list[Token]]:
-        """The likeliest tokens at each position, or nothing if they were not asked for."""
-        if not self.top_n_tokens:
-            return []
-        return [alternatives(token, self.top_n_tokens) for token in self.tokens]
 
 
 @dataclass(frozen=True, slots=True)
