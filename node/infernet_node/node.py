@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,10 @@ from infernet_node.api.services import ChainAccess, Services
 from infernet_node.chain import ChainService
 from infernet_node.config import Config
 from infernet_node.containers.calls import ContainerClient
-from infernet_node.containers.endpoint import endpoints_of
+from infernet_node.containers.docker import DockerEngine, EngineError
+from infernet_node.containers.endpoint import Endpoint, endpoints_of
+from infernet_node.containers.managed import ManagedContainers
+from infernet_node.containers.plan import assign_ports
 from infernet_node.jobs import Jobs
 from infernet_node.pipeline import Pipeline
 from infernet_node.server import HttpServer, listen
@@ -53,7 +56,7 @@ async def run_node(
         StartError: if a setting does not work out on this machine.
         ListenError: if the port is not free.
     """
-    _require_running(config)
+    config = _with_distinct_ports(config)
     async with AsyncExitStack() as stack:
         # The port comes first: it keeps a second node away from the rows of this one.
         listener = stack.enter_context(listen(config.server))
@@ -87,8 +90,8 @@ async def assemble(config: Config, runtime: str | None, stack: AsyncExitStack) -
         store=store,
         client=client,
         endpoints=endpoints,
-        running_containers=lambda: config.containers,
         status_networks=default_status_networks(runtime) if networks is None else networks,
+        managed=await _managed(config, client, endpoints, runtime, stack),
         chain=chain,
     )
 
@@ -129,18 +132,64 @@ async def serve(
     _LOG.info("stopped")
 
 
-def _require_running(config: Config) -> None:
-    names = ", ".join(container.id for container in config.managed_containers)
-    if names:
+def _with_distinct_ports(config: Config) -> Config:
+    """Gives managed containers host ports that neither they nor the node's own API share."""
+    ports, warnings = assign_ports(config.managed_containers, [config.server.port])
+    for warning in warnings:
+        _LOG.warning("port_changed", warning=warning)
+    containers = tuple(
+        container.model_copy(update={"port": ports.get(container.id, container.port)})
+        for container in config.containers
+    )
+    return config.model_copy(update={"containers": containers})
+
+
+async def _managed(
+    config: Config,
+    client: ContainerClient,
+    endpoints: Mapping[str, Endpoint],
+    runtime: str | None,
+    stack: AsyncExitStack,
+) -> ManagedContainers | None:
+    if not config.managed_containers:
+        return None
+    try:
+        engine = await DockerEngine.connect(config.docker)
+        stack.push_async_callback(engine.close)
+        publish_on = config.publish_on or await _address_for(runtime, engine)
+    except EngineError as error:
+        names = ", ".join(container.id for container in config.managed_containers)
         raise StartError(
-            f"manage_containers: this node cannot start containers itself ({names}); start them, "
-            "then set manage_containers to false, or give the url of each"
-        )
+            f"manage_containers: {names} cannot be started: {error}; start Docker, or start them "
+            "yourself and set manage_containers to false or give the url of each"
+        ) from None
+    managed = ManagedContainers(
+        engine,
+        client,
+        config.managed_containers,
+        endpoints,
+        publish_on=publish_on,
+        patience=config.startup_wait,
+    )
+    stack.push_async_callback(managed.close)
+    return managed
+
+
+async def _address_for(runtime: str | None, engine: DockerEngine) -> str:
+    """Where only this machine, or only its containers, reach what is published."""
+    if runtime != "docker":
+        return "127.0.0.1"
+    gateway = await engine.bridge_gateway()
+    if gateway is None:
+        raise StartError("publish_on: Docker has no default network here; name an address")
+    return gateway
 
 
 def _background(services: Services) -> list[Coroutine[Any, Any, None]]:
     store, limits = services.store, services.config.jobs
     work = [delete_old_jobs(store, retention=limits.retention, max_finished=limits.max_finished)]
+    if services.managed:
+        work.append(keep_running("containers", services.managed.run))
     if services.chain:
         work.append(keep_running("chain", services.chain.port.run))
     return work

@@ -258,10 +258,6 @@ class TestStart:
 
         return run
 
-    async def test_containers_to_be_managed(self, run: Any) -> None:
-        with pytest.raises(StartError, match=r"manage_containers: this node cannot .*\(a\)"):
-            await run(containers=[{"id": "a", "image": "acme/a"}])
-
     async def test_an_unusable_store(self, run: Any, tmp_path: Path) -> None:
         url = f"sqlite+aiosqlite:///{tmp_path}/no/such/directory/x.sqlite"
         with pytest.raises(StartError, match=r"store\.url: .*unable to open database file"):

@@ -92,6 +92,7 @@ async def running_node(
     *,
     chain: FakeChain | None = None,
     limiter: RateLimiter = UNLIMITED,
+    runtime: str | None = None,
 ) -> AsyncIterator[NodeUnderTest]:
     """Runs a node with its files in ``directory``; no rate limit unless one is given.
 
@@ -106,7 +107,7 @@ async def running_node(
     settings = parse_config(document, {}).config
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(listen(settings.server))
-        services = await assemble(settings, None, stack)
+        services = await assemble(settings, runtime, stack)
         if chain:
             pipelines = {container_id(c.id): (c.id,) for c in settings.containers}
             services = replace(services, chain=ChainAccess(chain, pipelines.get))

@@ -68,8 +68,8 @@ class LaterError(ApiError):
         retry_after: whole seconds after which it may work.
     """
 
-    def __init__(self, error: str, retry_after: int) -> None:
-        super().__init__(error)
+    def __init__(self, error: str, retry_after: int, params: dict[str, Any] | None = None) -> None:
+        super().__init__(error, params)
         self.retry_after = retry_after
 
     @property

@@ -30,6 +30,7 @@ T = TypeVar("T")
 
 _NO_IP = "Could not get client IP address"
 _MOST_IDS = 1000
+_RESTART_SECONDS = 5
 # Delegated items of one batch that are checked against the chain at the same time.
 _DELEGATED_AT_ONCE = 16
 _STATUSES: dict[str | None, tuple[JobStatus, ...]] = {
@@ -122,6 +123,11 @@ class JobRoutes:
                 order.containers, requires_proof=order.requires_proof, ip=ip, known=self._known
             )
         )
+        for container in order.containers:
+            if not self._services.is_running(container):
+                raise UnavailableError(
+                    "Container is not running", _RESTART_SECONDS, {"container": container}
+                )
 
     async def _accept_delegated(self, request: DelegatedRequest, ip: str) -> None:
         chain = self._services.chain

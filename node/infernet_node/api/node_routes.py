@@ -40,7 +40,7 @@ class NodeRoutes:
         chain = self._services.chain
         if chain and chain.port.status != "ready":
             problems["chain"] = chain.port.status
-        missing = [c.id for c in self._services.config.containers if c not in self._running()]
+        missing = [id for id in self._known if not self._services.is_running(id)]
         if missing:
             problems["containers"] = f"not running: {', '.join(missing)}"
         if problems:
@@ -60,7 +60,8 @@ class NodeRoutes:
                         "external": container.external,
                         "image": container.image,
                     }
-                    for container in self._running()
+                    for container in self._known.values()
+                    if self._services.is_running(container.id)
                 ],
                 "pending": {
                     "offchain": await self._services.store.count_running(),
@@ -96,9 +97,6 @@ class NodeRoutes:
         except SQLAlchemyError as error:
             raise InternalError("Could not store job status") from error
         return json_response(None)
-
-    def _running(self) -> list[Any]:
-        return list(self._services.running_containers())
 
     def _may_report(self, request: Request, ip: str) -> bool:
         token = self._services.config.server.status_token

@@ -8,6 +8,7 @@ from infernet_node.config import Config, ContainerConfig
 from infernet_node.config.types import IPNetwork
 from infernet_node.containers.calls import ContainerClient
 from infernet_node.containers.endpoint import Endpoint
+from infernet_node.containers.managed import ManagedContainers
 from infernet_node.jobs import Jobs
 from infernet_node.ports import ChainPort
 from infernet_node.store.jobs import JobStore
@@ -32,9 +33,10 @@ class Services:
     store: JobStore
     client: ContainerClient
     endpoints: Mapping[str, Endpoint]
-    running_containers: Callable[[], Sequence[ContainerConfig]]
     status_networks: Sequence[IPNetwork]
     """Who may report a status."""
+    managed: ManagedContainers | None = None
+    """``None`` when the node starts no containers itself."""
     chain: ChainAccess | None = None
     """``None`` when the chain is not enabled."""
     clock: Callable[[], float] = time.time
@@ -43,3 +45,7 @@ class Services:
     def known(self) -> dict[str, ContainerConfig]:
         """The configured containers by id."""
         return {container.id: container for container in self.config.containers}
+
+    def is_running(self, container_id: str) -> bool:
+        """Whether a container can be asked; of those that others started, nobody knows better."""
+        return self.managed is None or not self.managed.is_down(container_id)

@@ -271,6 +271,10 @@ class Config(_Section):
     """Whether containers without ``url`` are started through Docker."""
     containers: tuple[ContainerConfig, ...] = ()
     startup_wait: float = Field(default=5.0, ge=0)
+    """Seconds after which a managed container that does not answer is worth a warning."""
+    publish_on: str | None = None
+    """Ours: address of the host on which ports of managed containers are opened; null is
+    loopback, and from within Docker the host's address in Docker's default network."""
     forward_stats: bool = False
     """Read for compatibility; nothing is sent."""
     docker: DockerConfig | None = None

@@ -21,6 +21,7 @@ _LOG = structlog.get_logger(__name__)
 _KEEPALIVE = 1.5
 _LONGEST_DESCRIPTION = 1000
 _RESOURCES_TIMEOUT = 0.8
+_PING_TIMEOUT = 2.0
 _LARGEST_RESOURCES = 2**20
 # These find fault with the question itself; other statuses may differ the next time.
 _REFUSALS = frozenset({400, 413, 422})
@@ -120,6 +121,15 @@ class ContainerClient:
             return parse(body)
         except JsonTextError:
             raise ContainerCallError("Container did not answer with JSON") from None
+
+    async def answers(self, endpoint: Endpoint) -> bool:
+        """Whether a container's server takes requests, whatever it says to ``GET /``."""
+        limits = aiohttp.ClientTimeout(total=_PING_TIMEOUT)
+        try:
+            async with self._session.get(endpoint.base, timeout=limits, allow_redirects=False):
+                return True
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            return False
 
     def _post(
         self, endpoint: Endpoint, question: ContainerInput, limits: aiohttp.ClientTimeout

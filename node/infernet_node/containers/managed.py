@@ -1,0 +1,146 @@
+"""Containers that the node starts, watches, starts again, and stops when it stops."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import structlog
+
+from infernet_node.config import ContainerConfig
+from infernet_node.containers.calls import ContainerClient
+from infernet_node.containers.docker import DockerEngine, EngineError
+from infernet_node.containers.endpoint import Endpoint
+from infernet_node.containers.plan import SETTINGS_LABEL, creation_request, published_ports
+
+_LOG = structlog.get_logger(__name__)
+_ASK_EVERY = 0.25
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 60.0
+
+
+class ForeignContainerError(Exception):
+    """A container of the name exists that somebody else made, and it cannot serve."""
+
+
+class ManagedContainers:
+    """Keeps containers running, each by a task of its own.
+
+    Args:
+        publish_on: address of the host on which their ports are opened.
+        patience: seconds after which a container that does not answer is worth a warning.
+    """
+
+    def __init__(
+        self,
+        engine: DockerEngine,
+        client: ContainerClient,
+        containers: Iterable[ContainerConfig],
+        endpoints: Mapping[str, Endpoint],
+        *,
+        publish_on: str,
+        patience: float,
+    ) -> None:
+        self._engine = engine
+        self._client = client
+        self._containers = tuple(containers)
+        self._ids = {container.id for container in self._containers}
+        self._endpoints = endpoints
+        self._publish_on = publish_on
+        self._patience = patience
+        self._up: set[str] = set()
+        self._started: set[str] = set()
+
+    def is_down(self, container_id: str) -> bool:
+        """Whether a container is one of these and does not answer now."""
+        return container_id not in self._up and container_id in self._ids
+
+    async def run(self) -> None:
+        """Keeps them running until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for container in self._containers:
+                group.create_task(self._keep(container))
+
+    async def close(self) -> None:
+        """Stops all of them at the same time, within seconds. They are not removed."""
+        await asyncio.gather(*(self._stop(container_id) for container_id in self._started))
+
+    async def _keep(self, container: ContainerConfig) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                await self._start(container)
+                await self._until_it_answers(container)
+                pause = _FIRST_PAUSE
+                await self._engine.until_ended(container.id)
+                _LOG.warning("container_ended", container=container.id, restart_in=pause)
+            except (EngineError, ForeignContainerError) as error:
+                reason = str(error)
+                _LOG.error(
+                    "container_failed", container=container.id, reason=reason, retry_in=pause
+                )
+            finally:
+                self._up.discard(container.id)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _start(self, container: ContainerConfig) -> None:
+        """Brings the container up as configured, reusing one that already is."""
+        request = creation_request(container, self._publish_on)
+        existing = await self._engine.inspect(container.id)
+        if existing and await self._reusable(container, existing, request):
+            if not existing["State"]["Running"]:
+                await self._engine.start(container.id)
+            self._started.add(container.id)
+            return
+        await self._fetch(container)
+        if existing:
+            await self._engine.remove(container.id)
+        await self._engine.create(container.id, request)
+        self._started.add(container.id)
+        await self._engine.start(container.id)
+        _LOG.info("container_started", container=container.id, port=container.port)
+
+    async def _reusable(
+        self, container: ContainerConfig, existing: dict[str, Any], request: dict[str, Any]
+    ) -> bool:
+        labels = existing.get("Config", {}).get("Labels") or {}
+        if SETTINGS_LABEL in labels:
+            return bool(labels[SETTINGS_LABEL] == request["Labels"][SETTINGS_LABEL])
+        if container.port not in published_ports(existing):
+            raise ForeignContainerError(
+                f"a container named {container.id} exists, was not made by this node, and does "
+                f"not open its port 3000 as {container.port}; remove it or rename one of the two"
+            )
+        _LOG.warning("container_reused_as_it_is", container=container.id)
+        return True
+
+    async def _fetch(self, container: ContainerConfig) -> None:
+        try:
+            await self._engine.pull(container.image)
+        except EngineError as error:
+            if not await self._engine.has_image(container.image):
+                raise
+            _LOG.warning("local_image_used", image=container.image, pull_error=str(error))
+
+    async def _until_it_answers(self, container: ContainerConfig) -> None:
+        loop = asyncio.get_running_loop()
+        warn_at = loop.time() + self._patience
+        while not await self._client.answers(self._endpoints[container.id]):
+            if not await self._is_running(container):
+                raise EngineError("it ended before it answered; see its own log")
+            if loop.time() > warn_at:
+                _LOG.warning("container_does_not_answer_yet", container=container.id)
+                warn_at = loop.time() + _LONGEST_PAUSE
+            await asyncio.sleep(_ASK_EVERY)
+        self._up.add(container.id)
+        _LOG.info("container_running", container=container.id)
+
+    async def _is_running(self, container: ContainerConfig) -> bool:
+        inspected = await self._engine.inspect(container.id)
+        return bool(inspected and inspected["State"]["Running"])
+
+    async def _stop(self, container_id: str) -> None:
+        try:
+            await self._engine.stop(container_id)
+        except EngineError as error:
+            _LOG.warning("container_not_stopped", container=container_id, reason=str(error))
