@@ -127,7 +127,7 @@ async def serve(
         services.jobs.close(grace, stop.urgent), services.streams.close(grace, stop.urgent)
     )
     await asyncio.wait(background)
-    server.should_exit = True
+    server.stop()
     await serving
     _LOG.info("stopped")
 

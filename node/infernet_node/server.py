@@ -1,10 +1,11 @@
 """The HTTP server under the REST interface."""
 
+import asyncio
 import logging
 import os
 import socket
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from fastapi import FastAPI
@@ -57,6 +58,7 @@ class HttpServer(uvicorn.Server):
 
     def __init__(self, app: FastAPI) -> None:
         logging.getLogger("uvicorn.error").addFilter(_is_unexpected)
+        self._stop = asyncio.Event()
         super().__init__(
             uvicorn.Config(
                 app,
@@ -73,6 +75,17 @@ class HttpServer(uvicorn.Server):
                 timeout_graceful_shutdown=_LAST_ANSWERS,
             )
         )
+
+    def stop(self) -> None:
+        """Lets :meth:`serve` return once answers under way are given."""
+        self.should_exit = True
+        self._stop.set()
+
+    async def main_loop(self) -> None:
+        # Once a second for the Date header, not ten times, and at once when it is to stop.
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), timeout=1)
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

@@ -102,7 +102,7 @@ class DockerEngine:
         """Returns the host's address in Docker's default network, if there is one."""
         with _engine_errors():
             try:
-                shown = await DockerNetwork(self._docker, "bridge").show()
+                shown = await DockerNetwork(self._docker, "bridge").show()  # type: ignore[no-untyped-call]
             except DockerError as error:
                 if error.status == _NOT_FOUND:
                     return None
