@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from typing import Any, Self
 
-from sqlalchemy import MetaData, event
+from sqlalchemy import CursorResult, MetaData, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
+
+from infernet_node.store.cancellation import to_the_end
 
 metadata = MetaData()
 """Every table of the node registers here, in the module that owns it."""
@@ -69,14 +71,36 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Commits when the block ends, rolls back when it raises."""
+        """Commits when the block ends, rolls back when it raises.
+
+        Cancelling the caller takes effect between statements: a connection that is left in the
+        middle of one keeps its lock on a SQLite file for ever.
+        """
         async with AsyncExitStack() as stack:
             if self._one_at_a_time:
                 await stack.enter_async_context(self._one_at_a_time)
-            yield await stack.enter_async_context(self._engine.begin())
+            connection = _Connection(self._engine)
+            await to_the_end(connection.start())
+            try:
+                begun = await to_the_end(connection.begin().start())
+                try:
+                    yield connection
+                except BaseException:
+                    await to_the_end(begun.rollback())
+                    raise
+                await to_the_end(begun.commit())
+            finally:
+                await to_the_end(connection.close())
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+
+class _Connection(AsyncConnection):
+    """A connection whose statements are not cut off."""
+
+    async def execute(self, *args: Any, **kwargs: Any) -> CursorResult[Any]:
+        return await to_the_end(super().execute(*args, **kwargs))
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

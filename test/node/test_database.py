@@ -1,0 +1,78 @@
+"""Cancelling who waits for the database must not leave the database to nobody."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+import pytest
+from sqlalchemy import text
+
+from infernet_node.store.database import Database
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> Any:
+    database = await Database.open(f"sqlite+aiosqlite:///{tmp_path / 'node.sqlite'}")
+    async with database.transaction() as connection:
+        await connection.execute(text("CREATE TABLE counted (number INTEGER)"))
+    yield database
+    await database.close()
+
+
+async def insert(database: Database, number: int) -> None:
+    async with database.transaction() as connection:
+        for _ in range(2):
+            await connection.execute(
+                text("INSERT INTO counted VALUES (:number)"), {"number": number}
+            )
+            await connection.execute(text("SELECT number FROM counted"))
+
+
+async def numbers(database: Database) -> list[int]:
+    async with database.transaction() as connection:
+        rows = await connection.execute(text("SELECT number FROM counted"))
+        return [row.number for row in rows]
+
+
+@pytest.mark.parametrize("call", range(14))
+async def test_a_cancelled_transaction_leaves_all_or_nothing_and_no_lock(
+    database: Database, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    """Cancels at each of the driver's calls that make up one transaction."""
+    calls = 0
+    task: asyncio.Task[None]
+    through: Any = aiosqlite.Connection._execute
+
+    async def cancel_at(self: Any, *args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == call + 1:
+            task.cancel()
+        return await through(self, *args, **kwargs)
+
+    monkeypatch.setattr(aiosqlite.Connection, "_execute", cancel_at)
+    task = asyncio.create_task(insert(database, 1))
+    await asyncio.wait([task])
+    monkeypatch.undo()
+    await insert(database, 2)
+
+    assert await numbers(database) in ([2, 2], [1, 1, 2, 2])
+
+
+async def test_a_transaction_that_raises_is_rolled_back(database: Database) -> None:
+    async def fail() -> None:
+        async with database.transaction() as connection:
+            await connection.execute(text("INSERT INTO counted VALUES (1)"))
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        await fail()
+
+    assert await numbers(database) == []
+
+
+async def test_transactions_take_turns(database: Database) -> None:
+    await asyncio.gather(*(insert(database, number) for number in range(20)))
+
+    assert sorted(await numbers(database)) == sorted(list(range(20)) * 2)
