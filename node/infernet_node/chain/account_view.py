@@ -39,12 +39,13 @@ class AccountView:
             Request("eth_maxPriorityFeePerGas"),
             *(Request("eth_getTransactionReceipt", (hash_,)) for hash_ in hashes),
         ]
-        if not self._transfer_gas:
+        asks_for_gas = not self._transfer_gas
+        if asks_for_gas:
             # Not 21,000 everywhere: some rollups charge for the data they post in gas.
             transfer = {"from": self.address, "to": self.address}
             requests.append(Request("eth_estimateGas", (transfer, LATEST)))
         block, mined, pending, price, tip, *rest = await self.rpc.batch(requests)
-        if not self._transfer_gas:
+        if asks_for_gas:
             self._transfer_gas = _quantity(rest.pop())
         head = Header.from_rpc(or_raise(block))
         receipts = [Receipt.from_rpc(or_raise(item)) for item in rest]

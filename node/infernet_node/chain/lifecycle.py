@@ -39,7 +39,7 @@ class Receipt:
                 succeeded=int(receipt["status"], 16) == 1,
             )
         except (KeyError, TypeError, ValueError):
-            raise TransportError(f"the endpoint sent a malformed receipt {receipt}") from None
+            raise TransportError("the endpoint sent a malformed receipt") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,7 +181,6 @@ class ChainSession:
             await self._follow()
         finally:
             await self._assignments.close()
-            await self._transactions.close()
 
     async def _resume(self) -> None:
         """Reads what an earlier process left."""

@@ -40,6 +40,7 @@ from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import RevertError, RpcError
 from infernet_node.chain.sending import Verdict, verdict
 from infernet_node.chain.signing import Signer
+from infernet_node.store.cancellation import to_the_end
 from infernet_node.store.database import Database
 
 log = structlog.get_logger(__name__)
@@ -93,7 +94,6 @@ class Transactions:
         # What was decided about a row still holds when it is written.
         self._rows = asyncio.Lock()
         self._polling = asyncio.Lock()
-        self._work: set[asyncio.Task[Entry]] = set()
 
     async def start(self) -> None:
         """Reads what an earlier process left, however it ended; :meth:`poll` takes it up."""
@@ -118,10 +118,7 @@ class Transactions:
         await self._slots.acquire()
         # What is begun is finished, even if the caller is cancelled: rows in memory and in
         # the store must not part.
-        work = asyncio.create_task(self._submit(intent))
-        self._work.add(work)
-        work.add_done_callback(self._work.discard)
-        return await asyncio.shield(work)
+        return await to_the_end(self._submit(intent))
 
     async def _submit(self, intent: Intent) -> Entry:
         try:
@@ -140,11 +137,6 @@ class Transactions:
         self._reached("transaction prepared")
         await self._sign_first(entry)
         return self._open.get(entry.id, entry)
-
-    async def close(self) -> None:
-        """Waits for what has been begun. The rows say where to go on."""
-        if self._work:
-            await asyncio.wait(self._work)
 
     def outcome(self, reference: str) -> asyncio.Future[Entry]:
         """Returns a future of the settled row of an intent that is not settled yet."""

@@ -310,7 +310,7 @@ class Node:
             raise Killed
 
     async def until(
-        self, condition: Callable[[], bool], *, mine: bool = True, seconds: float = 10
+        self, condition: Callable[[], bool], *, mine: bool = True, seconds: float = 30
     ) -> None:
         """Lets blocks pass until something is true; fails the test when time is up."""
         deadline = time.monotonic() + seconds
