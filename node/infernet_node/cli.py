@@ -55,9 +55,9 @@ def check_config(path: str | None) -> None:
     loaded = _load(path)
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
-    config = loaded.config
-    chain = "on" if config.chain.enabled else "off"
-    click.echo(f"The configuration is valid: {len(config.containers)} containers, chain {chain}.")
+    ids = ", ".join(container.id for container in loaded.config.containers) or "none"
+    chain = "on" if loaded.config.chain.enabled else "off"
+    click.echo(f"The configuration is valid. Containers: {ids}; chain: {chain}.")
 
 
 async def _run_until_signal(config: Config) -> None:

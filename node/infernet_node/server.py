@@ -9,11 +9,14 @@ from contextlib import contextmanager, suppress
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from infernet_node.config import ServerConfig
 
 _BACKLOG = 2048
 _LAST_ANSWERS = 5
+_LONGEST_HEAD = 2**16
+_HEAD_SECONDS = 30.0
 # Logged as an error whenever a stream is broken off, which is how its failure is shown.
 _INTENDED = "ASGI callable returned without completing response."
 
@@ -53,6 +56,48 @@ def _reason(error: OSError) -> str:
     return os.strerror(error.errno or 0) if known else str(error.strerror)
 
 
+class _Connection(HttpToolsProtocol):
+    """Bounds what a client may send, and how slowly, before it is a request."""
+
+    _head_bytes = 0
+    _in_head = True
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > _LONGEST_HEAD:
+                self.send_400_response("Request head is too long.")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if not self._in_head:
+            self._await_head()
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self._in_head = False
+        self._forget_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget_deadline()
+        super().connection_lost(exc)
+
+    def _await_head(self) -> None:
+        self._in_head, self._head_bytes = True, 0
+        self._deadline = self.loop.call_later(_HEAD_SECONDS, self.transport.close)
+
+    def _forget_deadline(self) -> None:
+        if self._deadline:
+            self._deadline.cancel()
+            self._deadline = None
+
+
 class HttpServer(uvicorn.Server):
     """uvicorn without its signal handlers: when the node stops is the node's decision."""
 
@@ -62,7 +107,7 @@ class HttpServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=_Connection,
                 ws="none",
                 lifespan="off",
                 log_config=None,

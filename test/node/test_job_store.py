@@ -106,6 +106,18 @@ class TestWrites:
         await store.close()
         assert await rows(database, "SELECT id FROM jobs") == [("a",)]
 
+    async def test_an_end_whose_caller_is_cancelled_is_seen(self, store: JobStore) -> None:
+        await inserted(store, job("a"))
+        (running,) = await store.find("ip", ["a"])
+        ending = asyncio.create_task(store.finish(running, "success", [OUTPUT], 2.0))
+        await asyncio.sleep(0)
+        ending.cancel()
+        await asyncio.wait([ending])
+        await store.close()
+
+        (ended,) = await store.find("ip", ["a"])
+        assert (ended.status, ended.results) == ("success", [OUTPUT])
+
 
 class TestCompareAndSet:
     async def test_a_job_ends_once(self, store: JobStore, database: Database) -> None:

@@ -233,7 +233,7 @@ class TestCommands:
         result = invoke("check-config", "--config", path)
 
         assert result.exit_code == 0
-        assert "The configuration is valid: 1 containers, chain off.\n" in result.output
+        assert "The configuration is valid. Containers: a; chain: off.\n" in result.output
         assert 'did you mean "server"?' in result.output
 
     @pytest.mark.parametrize("command", ["check-config", "run"])

@@ -49,6 +49,12 @@ class ConflictError(ApiError):
     status = 409
 
 
+class SlowBodyError(ApiError):
+    """The body did not arrive in time."""
+
+    status = 408
+
+
 class TooLargeError(ApiError):
     """The body is longer than the node reads."""
 

@@ -1,5 +1,6 @@
 """From the bytes of a request to an order; everything that is wrong with it is a 400."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
-from infernet_node.api.errors import MalformedError, TooLargeError
+from infernet_node.api.errors import MalformedError, SlowBodyError, TooLargeError
 from infernet_node.config import ContainerConfig
 from infernet_node.config.types import Address
 from infernet_node.guardian import DelegatedRequest
@@ -20,6 +21,7 @@ from infernet_protocol.hashing import UINT16_MAX, UINT32_MAX, UINT256_MAX
 from infernet_protocol.messages import JobStatus
 from infernet_protocol.subscription import Subscription
 
+_BODY_SECONDS = 60.0
 _JOB_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _STATUSES: dict[str, JobStatus] = {
     "success": "success",
@@ -37,8 +39,21 @@ async def read_json(request: Request, max_bytes: int) -> Any:
 
     Raises:
         TooLargeError: if the body is longer than ``max_bytes``.
+        SlowBodyError: if it takes more than a minute to arrive.
         MalformedError: if it is no JSON.
     """
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            body = await _read(request, max_bytes)
+    except TimeoutError:
+        raise SlowBodyError(f"body: must arrive within {_BODY_SECONDS:g} s") from None
+    try:
+        return parse(body)
+    except JsonTextError as error:
+        raise MalformedError(f"body: {error}") from None
+
+
+async def _read(request: Request, max_bytes: int) -> bytes:
     too_large = TooLargeError(f"body: must not be longer than {max_bytes} bytes")
     if int(request.headers.get("content-length", 0)) > max_bytes:
         raise too_large
@@ -47,10 +62,7 @@ async def read_json(request: Request, max_bytes: int) -> Any:
         body += piece
         if len(body) > max_bytes:
             raise too_large
-    try:
-        return parse(bytes(body))
-    except JsonTextError as error:
-        raise MalformedError(f"body: {error}") from None
+    return bytes(body)
 
 
 def parse_request(body: Any, max_containers: int) -> JobOrder | DelegatedRequest:

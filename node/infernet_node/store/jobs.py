@@ -113,8 +113,11 @@ class JobStore:
         """
         text = _text(results)
         row = {"job": job.id, "results": text, "status": status, "finished_at": now}
-        moved = await self._group.write(_finish, row)
-        self._running.pop(job.id, None)
+        try:
+            moved = await self._group.write(_finish, row)
+        finally:
+            # Even if we are cancelled the row may move; from here on it is what counts.
+            self._running.pop(job.id, None)
         if moved:
             job.status, job.results, job.data = status, list(results), {}
             self._finished.add(job, len(text))
