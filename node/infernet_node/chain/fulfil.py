@@ -191,7 +191,7 @@ class Fulfiller:
         except UnknownContainersError:
             return await self._end(row, Stage.IGNORED, "Container-set not supported")
         self._reached("container answered")
-        row = await self._fulfilments.record(row, delivery)
+        row = await self._fulfilments.move(row, Stage.COMPUTED, delivery=delivery)
         self._reached("output recorded")
         return row
 

@@ -10,8 +10,8 @@ the transaction.
 """
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -181,29 +181,19 @@ class Fulfilments:
                     row,
                     stage=Stage.DUE,
                     reason=None,
-                    struct=pack(subscription),
+                    subscription=subscription,
                     sends=row.sends + 1,
                 )
             return None
 
-    async def move(self, row: Fulfilment, stage: Stage, **columns: Any) -> Fulfilment:
-        """Changes a row's stage and other columns.
+    async def move(self, row: Fulfilment, stage: Stage, **changes: Any) -> Fulfilment:
+        """Changes a row's stage and other fields.
 
         Raises:
             RowMovedError: if it is not in the stage that ``row`` says.
         """
         async with self._database.transaction() as connection:
-            return await self._move(connection, row, stage=stage, **columns)
-
-    async def record(self, row: Fulfilment, delivery: Delivery) -> Fulfilment:
-        """Records what the containers made; from here on they are not run again for it."""
-        return await self.move(
-            row,
-            Stage.COMPUTED,
-            delivery_input=delivery.input,
-            delivery_output=delivery.output,
-            delivery_proof=delivery.proof,
-        )
+            return await self._move(connection, row, stage=stage, **changes)
 
     async def open(self) -> list[Fulfilment]:
         """Rows that still need work."""
@@ -225,19 +215,17 @@ class Fulfilments:
             return found[0] if found else None
 
     async def _move(
-        self, connection: AsyncConnection, row: Fulfilment, **columns: Any
+        self, connection: AsyncConnection, row: Fulfilment, **changes: Any
     ) -> Fulfilment:
-        reason = columns.get("reason")
-        if reason is not None:
-            columns["reason"] = reason[:500]
+        changed = replace(row, **changes)
         moved = await connection.execute(
             update(_fulfilments)
             .where(_fulfilments.c.id == row.id, _fulfilments.c.stage == row.stage)
-            .values(updated_at=int(time.time()), **columns)
+            .values({"updated_at": int(time.time()), **_columns(changed, changes)})
         )
         if moved.rowcount != 1:
             raise RowMovedError(f"fulfilment {row.id} is no longer {row.stage}")
-        return (await self._select(connection, _fulfilments.c.id == row.id))[0]
+        return changed
 
     async def _select(self, connection: AsyncConnection, *conditions: Any) -> list[Fulfilment]:
         rows = await connection.execute(
@@ -246,6 +234,24 @@ class Fulfilments:
             .order_by(_fulfilments.c.id)
         )
         return [_fulfilment(row) for row in rows]
+
+
+def _columns(row: Fulfilment, changes: Iterable[str]) -> dict[str, Any]:
+    """The columns behind some fields."""
+    columns: dict[str, Any] = {}
+    for name in changes:
+        value = getattr(row, name)
+        match name:
+            case "subscription":
+                columns["struct"] = pack(value)
+            case "delivery":
+                for part, content in value._asdict().items():
+                    columns[f"delivery_{part}"] = content
+            case "reason":
+                columns["reason"] = value and value[:500]
+            case _:
+                columns[name] = value
+    return columns
 
 
 def _fulfilment(row: Row[Any]) -> Fulfilment:

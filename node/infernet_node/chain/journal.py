@@ -12,7 +12,7 @@ the one that is mined.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -191,9 +191,10 @@ class Journal:
         """
         async with self._database.transaction() as connection:
             await self._add_signature(connection, entry.id, len(entry.signatures), signed)
-            return await self._move(
+            moved = await self._move(
                 connection, entry, state=State.SIGNED, nonce=nonce, reason=reason or entry.reason
             )
+            return replace(moved, signatures=(*entry.signatures, signed))
 
     async def fill(self, nonce: int, sender: str, gas: int, signed: Signed) -> Entry:
         """Adds a row that nobody asked for, to use up a nonce that stops those after it."""
@@ -279,7 +280,7 @@ class Journal:
         )
         if moved.rowcount != 1:
             raise StaleRowError(f"transaction {entry.reference} is no longer {entry.state}")
-        return (await self._find(connection, _transactions.c.id == entry.id))[0]
+        return replace(entry, **columns)
 
     async def _select(self, *conditions: Any) -> list[Entry]:
         async with self._database.transaction() as connection:

@@ -62,7 +62,7 @@ class Rpc:
     means is for the caller to find out.
 
     Args:
-        urls: http or https endpoints of the same chain, the preferred one first.
+        urls: endpoints of the same chain, the preferred one first; http, https, ws or wss.
         timeout: seconds for one HTTP request.
     """
 
@@ -75,7 +75,7 @@ class Rpc:
     def __post_init__(self) -> None:
         if not self.urls:
             raise ValueError("rpc_url: at least one endpoint is needed")
-        self._endpoints = [_Endpoint(url) for url in self.urls]
+        self._endpoints = [_Endpoint(http_url(url)) for url in self.urls]
 
     async def close(self) -> None:
         if self._session:
@@ -167,6 +167,15 @@ class Rpc:
         except (aiohttp.ClientError, OSError) as error:
             # The text of aiohttp's errors holds the URL.
             raise TransportError(f"connection failed ({type(error).__name__})") from None
+
+
+def http_url(url: str) -> str:
+    """Returns the HTTP address of an endpoint that is given by its WebSocket address.
+
+    Nodes and providers serve both at the same place. Heads are polled, so HTTP is enough.
+    """
+    scheme, separator, rest = url.partition("://")
+    return {"ws": "http", "wss": "https"}.get(scheme, scheme) + separator + rest
 
 
 def _body(requests: Sequence[Request]) -> bytes:

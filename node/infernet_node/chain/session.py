@@ -328,12 +328,15 @@ class ChainSession:
             await self._drop(row, row.stage)
 
     async def _drop(self, row: Fulfilment, reason: str) -> None:
-        if row.subscription_id is not None:
-            self._onchain.remove(row.subscription_id)
-            await self._subscriptions.end(row.subscription_id, reason)
-            log.info("Stopped tracking subscription", id=row.subscription_id, reason=reason)
+        subscription_id = row.subscription_id
         if row.delegation_id is not None:
             self._delegated.remove(row.delegation_id)
             delegation = await self._delegations.get(row.delegation_id)
+            subscription_id = delegation.subscription_id
+            # An answered one stays open until its subscription is seen on the chain.
             if delegation.phase is Phase.OPEN and row.stage is not Stage.ANSWERED:
                 await self._delegations.set_phase(row.delegation_id, Phase.ENDED)
+        if subscription_id is not None:
+            self._onchain.remove(subscription_id)
+            await self._subscriptions.end(subscription_id, reason)
+            log.info("Stopped tracking subscription", id=subscription_id, reason=reason)

@@ -176,3 +176,12 @@ async def test_errors_do_not_show_the_key_in_the_url(rpc: Rpc, endpoints: list[E
 def test_at_least_one_endpoint_is_needed() -> None:
     with pytest.raises(ValueError, match="rpc_url"):
         Rpc([])
+
+
+async def test_an_endpoint_may_be_given_by_its_websocket_address(
+    endpoints: list[Endpoint],
+) -> None:
+    rpc = Rpc([endpoints[0].url.replace("http://", "ws://")])
+
+    assert await rpc.call("eth_chainId") == "eth_chainId"
+    await rpc.close()
