@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
@@ -58,12 +57,8 @@ def connect(rpc_url: str, chain_id: int | None = None) -> Web3:
 
 def shown_url(url: str) -> str:
     """Returns scheme, host and port of a URL: paths and passwords of endpoints are secrets."""
-    try:
-        parts = urlsplit(url)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return "the address given"
-    return f"{parts.scheme}://{parts.hostname}{port}" if parts.hostname else url
+    scheme, mark, rest = url.rpartition("://")
+    return scheme + mark + rest.partition("/")[0].rpartition("@")[2]
 
 
 def contract_address(web3: Web3, address: str, what: str) -> ChecksumAddress:

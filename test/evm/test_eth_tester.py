@@ -3,8 +3,9 @@ from contextlib import AbstractContextManager
 
 import pytest
 from eth_abi.abi import encode
+from eth_tester import EthereumTester
 from eth_tester.exceptions import TransactionFailed
-from web3 import Web3
+from web3 import EthereumTesterProvider, Web3
 from web3.contract import Contract
 
 from infernet_protocol.abis import abi
@@ -12,10 +13,12 @@ from infernet_protocol.contract_errors import SELECTORS
 from infernet_protocol.hashing import container_id, interval_key, response_key
 from infernet_protocol.output import encode_text
 from infernet_protocol.subscription import ZERO_ADDRESS, Subscription
-from scripts.accounts import REQUESTER, anvil_account
+from scripts.accounts import NODE, REQUESTER, anvil_account
 from scripts.chain import Sender
 from scripts.chat import Chat
 from scripts.deployment import CONTAINER, Creation
+from scripts.errors import ScriptError
+from scripts.networks import NamedReverts
 
 QUESTION = "Can shrimp actually fry rice fr?"
 DOCUMENTED = {
@@ -129,3 +132,14 @@ def test_only_the_coordinator_may_call_back(chat: Chat, node: Sender) -> None:
     )
     with refused("NotCoordinator"):
         node.send(call, "forging")
+
+
+def test_scripts_name_a_revert_as_on_any_other_chain(
+    tester: EthereumTester, contracts: dict[str, Creation]
+) -> None:
+    web3 = Web3(EthereumTesterProvider(tester))
+    web3.middleware_onion.inject(NamedReverts, layer=0)
+    address = contracts["EIP712Coordinator"].address
+    coordinator = web3.eth.contract(address, abi=abi("EIP712Coordinator"))
+    with pytest.raises(ScriptError, match=r"^delivering would revert: SubscriptionNotFound$"):
+        deliver(Sender(web3, anvil_account(NODE)), coordinator, 99, "Yes.")

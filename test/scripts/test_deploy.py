@@ -52,11 +52,11 @@ def test_the_fee_is_set_as_asked(run: Run, chain: Stack, tmp_path: Path) -> None
     assert done.stdout == f"chain 31337: 7 contracts in place, fee 5.00 % to {recipient}\n"
 
 
-def test_verify_only_names_what_does_not_fit(run: Run, chain: Stack, tmp_path: Path) -> None:
+def test_verify_only_names_what_does_not_fit(invoke: Run, chain: Stack, tmp_path: Path) -> None:
     recorded = json.loads((chain.deployments / "31337.json").read_text())
     recorded["Inbox"]["address"] = recorded["Fee"]["address"]
     (tmp_path / "31337.json").write_text(json.dumps(recorded))
-    done = run("deploy.py", "--verify-only", "--deployments", tmp_path)
+    done = invoke("deploy.py", "--verify-only", "--deployments", tmp_path)
     assert done.returncode == 1
     assert f"as Inbox, {tmp_path}/31337.json 0x" in done.stderr
 
@@ -72,19 +72,19 @@ def test_verify_only_names_what_does_not_fit(run: Run, chain: Stack, tmp_path: P
     ],
 )
 def test_verify_only_names_what_is_missing(
-    run: Run, chain: Stack, tmp_path: Path, change: object, message: str
+    invoke: Run, chain: Stack, tmp_path: Path, change: object, message: str
 ) -> None:
     recorded = json.loads((chain.deployments / "31337.json").read_text())
     assert callable(change)
     change(recorded)
     (tmp_path / "31337.json").write_text(json.dumps(recorded))
-    done = run("deploy.py", "--verify-only", "--deployments", tmp_path)
+    done = invoke("deploy.py", "--verify-only", "--deployments", tmp_path)
     assert done.returncode == 1
     assert message in done.stderr
 
 
-def test_a_bad_fee_recipient_is_named(run: Run) -> None:
-    done = run("deploy.py", "--fee-recipient", "0x12")
+def test_a_bad_fee_recipient_is_named(invoke: Run) -> None:
+    done = invoke("deploy.py", "--fee-recipient", "0x12")
     assert done.returncode == 2
     assert "--fee-recipient" in done.stderr
     assert "'0x12' is not an address" in done.stderr
