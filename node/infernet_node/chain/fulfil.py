@@ -118,8 +118,10 @@ class Fulfiller:
     async def _advance(self, row: Fulfilment) -> Fulfilment:
         if row.stage is Stage.SUBMITTED:
             return await self._settle(row)
-        if row.stage is Stage.COMPUTED and await self._transactions.find(row.reference):
-            return await self._submitted(row)  # a crash came between the two records
+        if row.stage is Stage.COMPUTED:
+            entry = await self._transactions.find(row.reference)
+            if entry is not None:
+                return await self._submitted(row, entry)  # a crash came between the two records
         if self._is_over(row, self._clock.now):
             return await self._end(row, Stage.EXPIRED, "its interval is over")
         if row.stage is Stage.DUE:
@@ -207,7 +209,7 @@ class Fulfiller:
             row.reference, self._coordinator.address, data, deadline=self._deadline(row)
         )
         try:
-            await self._transactions.submit(intent)
+            entry = await self._transactions.submit(intent)
         except RevertError as error:
             if not is_allowed(error, self._allowed_sim_errors):
                 row, _ = await self._refused(row, error, Step.DELIVERY)
@@ -215,8 +217,8 @@ class Fulfiller:
             forced = Intent(
                 intent.reference, intent.to, data, 0, intent.deadline, self._max_gas_limit
             )
-            await self._transactions.submit(forced)
-        return await self._submitted(row)
+            entry = await self._transactions.submit(forced)
+        return await self._submitted(row, entry)
 
     async def _back_proof(self, row: Fulfilment) -> None:
         amount = row.subscription.payment_amount
@@ -227,9 +229,7 @@ class Fulfiller:
                 log.error("No collateral for proofs", id=row.label, error=str(error))
                 raise NotNowError(str(error)) from error
 
-    async def _submitted(self, row: Fulfilment) -> Fulfilment:
-        entry = await self._transactions.find(row.reference)
-        assert entry is not None, "a submitted transaction is recorded"
+    async def _submitted(self, row: Fulfilment, entry: Entry) -> Fulfilment:
         hash_ = entry.signatures[-1].hash if entry.signatures else None
         row = await self._fulfilments.move(row, Stage.SUBMITTED, transaction_hash=hash_)
         log.info("Sent tx", id=row.label, interval=row.interval, tx=hash_)

@@ -122,7 +122,7 @@ def next_action(entry: Entry, seen: Observation, waiting: Waiting, policy: Polic
     if receipt is not None:
         if entry.state is not State.MINED or entry.block_hash != receipt.block_hash:
             return Mine(receipt)
-        return _settlement(entry, seen.head, policy)
+        return settlement(entry, seen.head, policy)
     if entry.state is State.MINED:
         return Unmine()
     assert entry.nonce is not None, "a signed transaction has a nonce"
@@ -133,7 +133,8 @@ def next_action(entry: Entry, seen: Observation, waiting: Waiting, policy: Polic
     return _push(entry, entry.signatures[-1], seen, waiting, policy)
 
 
-def _settlement(entry: Entry, head: Header, policy: Policy) -> Settle | None:
+def settlement(entry: Entry, head: Header, policy: Policy) -> Settle | None:
+    """Returns how a mined transaction ends, ``None`` while it lacks confirmations."""
     assert entry.block_number is not None, "a mined transaction has a block"
     if head.number - entry.block_number + 1 < policy.confirmations:
         return None

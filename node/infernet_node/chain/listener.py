@@ -26,12 +26,14 @@ from infernet_node.chain.rpc_errors import (
     RevertError,
     RpcError,
     TransportError,
+    if_reverted,
     or_raise,
 )
 from infernet_protocol.subscription import Subscription
 
 log = structlog.get_logger(__name__)
 
+_FIRST_ID = 1
 _LOG_RANGE = 1_000
 """Blocks in one ``eth_getLogs``; refused ranges are halved."""
 
@@ -155,7 +157,8 @@ class Listener:
         if since and Header.from_rpc(or_raise(old)).hash != since.hash:
             raise _ReorganisedError
         header = Header.from_rpc(or_raise(new))
-        next_id = or_raise(answer(next_id_call, next_id_result))
+        # Where the latest block has a Coordinator and this one has none, it came later.
+        next_id = if_reverted(answer(next_id_call, next_id_result), _FIRST_ID)
         first = self.first_id if since is None else max(since.next_id, self.first_id)
         found = await self._snapshot(first, next_id, header.timestamp, block)
         cancelled: list[int] = []

@@ -15,6 +15,8 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
+from typing import Any
 
 import structlog
 from eth_account.signers.local import LocalAccount
@@ -33,6 +35,7 @@ from infernet_node.chain.lifecycle import (
     Settle,
     Unmine,
     next_action,
+    settlement,
 )
 from infernet_node.chain.nonce import NonceCounter, gaps
 from infernet_node.chain.patience import Patience
@@ -112,7 +115,7 @@ class Transactions:
             TransportError, RefusedError: the chain could not be asked. Nothing was sent, and
                 the intent may or may not be recorded: submit it again.
         """
-        known = await self._journal.by_reference(intent.reference)
+        known = await self.find(intent.reference)
         if known:
             return known
         await self._slots.acquire()
@@ -148,6 +151,9 @@ class Transactions:
 
     async def find(self, reference: str) -> Entry | None:
         """Returns the recorded row of an intent, ``None`` if it never got that far."""
+        for entry in self._open.values():
+            if entry.reference == reference:
+                return entry
         return await self._journal.by_reference(reference)
 
     async def poll(self) -> None:
@@ -268,27 +274,27 @@ class Transactions:
 
     async def _tend(self, entry: Entry, seen: Observation) -> bool:
         """Does what one transaction needs; returns whether it has to be sent (again)."""
-        while True:
-            waiting = self._patience.waiting(entry, seen)
-            action = next_action(entry, seen, waiting, self._policy)
-            if action is None:
-                return False
-            entry = await self._apply(entry, action, seen)
-            if not isinstance(action, Mine):
-                # What left its block is not sent again at once: whoever wanted it may first
-                # have to see what else the reorganisation changed.
-                return isinstance(action, Reprice | Cancel | Resend)
+        waiting = self._patience.waiting(entry, seen)
+        action = next_action(entry, seen, waiting, self._policy)
+        if action is not None:
+            await self._apply(entry, action, seen)
+        # What left its block is not sent again at once: whoever wanted it may first have to
+        # see what else the reorganisation changed.
+        return isinstance(action, Reprice | Cancel | Resend)
 
     async def _apply(self, entry: Entry, action: Action, seen: Observation) -> Entry:
         match action:
             case Mine(receipt):
-                columns = {
+                columns: dict[str, Any] = {
                     "mined_hash": receipt.hash,
                     "block_number": receipt.block_number,
                     "block_hash": receipt.block_hash,
                     "succeeded": receipt.succeeded,
                 }
-                return self._keep(await self._journal.move(entry, State.MINED, **columns))
+                mined = replace(entry, state=State.MINED, **columns)
+                end = settlement(mined, seen.head, self._policy) or Settle(State.MINED)
+                columns["reason"] = end.reason or entry.reason
+                return self._keep(await self._journal.move(entry, end.state, **columns))
             case Unmine():
                 log.warning("Transaction left its block", reference=entry.reference)
                 return await self._reopen(entry)

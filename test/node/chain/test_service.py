@@ -206,7 +206,7 @@ async def test_a_consumer_whose_inputs_revert_is_computed_without_input(
 
 
 async def test_with_redundancy_two_both_nodes_answer_and_a_third_does_not(
-    chain: Chain, node: Node, pipeline: Pipeline, tmp_path: Any
+    chain: Chain, node: Node, log: Log, tmp_path: Any
 ) -> None:
     others = [
         Node(chain, f"sqlite+aiosqlite:///{tmp_path / name}.sqlite", Pipeline(), key=key)
@@ -222,6 +222,25 @@ async def test_with_redundancy_two_both_nodes_answer_and_a_third_does_not(
         await other.stop()
 
     assert chain.deliveries(subscription_id) == 2
+    assert log.has(f"interval answered by another.*id={subscription_id}")
+
+
+async def test_an_error_that_the_operator_allows_is_tried_on_chain_three_times(
+    chain: Chain, node: Node, pipeline: Pipeline, log: Log
+) -> None:
+    await node.stop()
+    node.wallet = {"allowed_sim_errors": ("REVERTED",), "max_gas_limit": 400_000}
+    await node.start()
+    # Half an on-chain answer is delivered as text, which ChatConsumer cannot decode.
+    pipeline.reply = lambda _question: {"raw_output": None}
+    subscription_id = chain.ask("?")
+
+    pattern = f"subscription has exceeded the maximum number of attempts.*{subscription_id}"
+    await node.until(lambda: log.has(pattern))
+    await node.until(lambda: chain.anvil.number > 40)
+
+    assert (chain.reverted(), chain.nonce_of(NODE)) == (3, 3)
+    assert len(pipeline.runs) == 1
 
 
 async def test_what_is_not_for_this_node_is_ignored_with_a_reason(
