@@ -118,13 +118,10 @@ def show_table(watch: Watch, chain: Chain, console: Console, once: bool) -> None
     if once:
         console.print(current())
         return
-    try:
-        with Live(current(), console=console, auto_refresh=False) as live:
-            while True:
-                time.sleep(chain.poll_seconds)
-                live.update(current(), refresh=True)
-    finally:
-        console.show_cursor()  # Live leaves it hidden when it is interrupted while it starts
+    with Live(current(), console=console, auto_refresh=False) as live:
+        while True:
+            time.sleep(chain.poll_seconds)
+            live.update(current(), refresh=True)
 
 
 def show_lines(watch: Watch, chain: Chain, as_json: bool, once: bool) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 from requests.exceptions import RequestException
+from rich.console import Console
 from web3.exceptions import Web3Exception
 
 from scripts.chain import reason
@@ -21,6 +22,9 @@ class ScriptCommand(click.Command):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
+            # rich leaves the cursor hidden when it is interrupted while it begins to draw.
+            for console in (Console(), Console(stderr=True)):
+                console.show_cursor()
             raise click.exceptions.Exit(INTERRUPTED) from None
         except (RequestException, Web3Exception) as error:
             raise ScriptError(f"reading from the chain failed: {reason(error)}") from None
