@@ -214,6 +214,19 @@ contract CoordinatorDeliverTest is Deployment {
         assertEq(consumer.deliveryCount(), 1);
     }
 
+    /// @dev Beyond 2106 the clock starts again from zero
+    function test_ActivityFollowsTheTruncatedClock() public {
+        vm.warp(uint256(1 << 32) + 100);
+        uint32 id = consumer.subscribe(_recurring(1, 60, 1));
+
+        vm.warp(uint256(1 << 32) + 159);
+        vm.expectRevert(Coordinator.SubscriptionNotActive.selector);
+        _deliver(alice, id, 1);
+
+        vm.warp(uint256(1 << 32) + 160);
+        _deliver(alice, id, 1);
+    }
+
     function test_UnpaidDeliveryIgnoresEverythingAboutPayment() public {
         Terms memory terms = _once();
         terms.wallet = makeAddr("no wallet");

@@ -447,6 +447,23 @@ contract CoordinatorOverlapTest is Payments {
         _deliverPaid(alice, id, 1);
     }
 
+    /// @dev Beyond 2106 the clock starts again from zero
+    function test_WindowFollowsTheTruncatedClock() public {
+        vm.warp(uint256(1 << 32) + 100);
+        _fundConsumer(NATIVE, 1 ether);
+        _fundNode(alice, NATIVE, 1 ether);
+        uint32 id = consumer.subscribe(_verified(NATIVE, 1 ether, 0));
+        _deliverPaid(alice, id, 1);
+        (uint32 expiry,,) = coordinator.proofRequests(_responseKey(id, 1, alice));
+        assertEq(expiry, 604_900);
+
+        vm.warp(uint256(1 << 32) + 604_899);
+        vm.expectRevert(Coordinator.UnauthorizedVerifier.selector);
+        coordinator.finalizeProofVerification(id, 1, alice, true);
+        verifier.verdict(id, 1, alice, false);
+        assertEq(address(nodeWallet).balance, 0);
+    }
+
     /// @dev The order of foreign code in a delivery: tells a verifier that finalises inside its request that
     ///      everything is in place
     function test_VerifierIsAskedInOrder() public {

@@ -191,6 +191,19 @@ contract DelegatedCreationTest is Delegation {
         _create(0, EXPIRY, sub, sig);
     }
 
+    /// @dev Beyond 2106 the clock starts again from zero
+    function test_ExpiryFollowsTheTruncatedClock() public {
+        vm.warp(uint256(1 << 32) + 99);
+        Subscription memory sub = _terms();
+        Signature memory sig = _sign(signerKey, 0, 100, sub);
+        assertEq(_create(0, 100, sub, sig), 1);
+
+        sig = _sign(signerKey, 1, 100, sub);
+        vm.warp(uint256(1 << 32) + 100);
+        vm.expectRevert(EIP712Coordinator.SignatureExpired.selector);
+        _create(1, 100, sub, sig);
+    }
+
     /// @dev Expiry is judged before the signature
     function test_RevertWhen_ExpiredAndForged() public {
         vm.warp(EXPIRY);
