@@ -247,12 +247,15 @@ class TestRetention:
         found = await store.find("ip", ["0", "1", "2", "3", "silent"])
         assert [j.id for j in found] == ["2", "3"]
 
-    async def test_the_oldest_of_too_many_go(self, store: JobStore) -> None:
+    async def test_the_oldest_of_too_many_go_some_at_a_time(
+        self, store: JobStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         jobs = [job(str(n)) for n in range(5)]
         await inserted(store, *jobs)
         for n, ended in enumerate(jobs):
             await store.finish(ended, "success", [], float(n + 1))
 
+        monkeypatch.setattr("infernet_node.store.jobs._DELETED_AT_ONCE", 2)
         assert await delete_once(store, ended_before=0.0, max_finished=2) == 3
         assert sorted(await store.ids("ip", FINISHED)) == ["3", "4"]
 

@@ -138,6 +138,8 @@ class TestInterruptions:
             {"container": "b", "output": {"output": {"output": {"n": 1}}}},
         ]
         assert other.status == "success"
+        # A planned stop does not count as an attempt.
+        assert first.attempts == other.attempts == 1
         # The first container's answer was recorded: it was not asked again.
         assert [q["data"] for q in container.questions] == [{"n": 1}, {"n": 2}]
 

@@ -180,6 +180,16 @@ class TestFailures:
         assert outcome.error == "text: too long"
         assert outcome.refused is refused
 
+    async def test_a_question_is_not_passed_on_to_another_server(
+        self, pipeline: Pipeline, container: ScriptedContainer, second: ScriptedContainer
+    ) -> None:
+        async def redirect(_request: web.Request) -> web.StreamResponse:
+            raise web.HTTPTemporaryRedirect(second.url + "/service_output")
+
+        container.answer = redirect
+        assert (await run(pipeline, "a")).error == "Container answered with HTTP status 307"
+        assert second.questions == []
+
     async def test_nothing_listens(self, pipeline: Pipeline) -> None:
         assert (await run(pipeline, "gone")).error == "Container could not be reached"
 
