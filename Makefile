@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 VENV := .venv
+AUDIT := .build/audit/venv
 PY := $(VENV)/bin/python
 FOUNDRY := forge anvil cast
 # Tools of the project come before those of the machine.
@@ -31,6 +32,7 @@ test-contracts: setup
 	forge test
 
 test-python: setup
+	forge build --quiet
 	pytest -m "not e2e"
 
 e2e: setup ## Real Anvil, service and node against each other
@@ -47,6 +49,23 @@ lint: setup ## Formatting, types, direction of imports, Solidity linter
 
 bench-gas: setup release ## Gas of whole transactions beside infernet-sdk v1 and our goals (ARGS="--trace --match 'paid, ETH'")
 	@$(PY) -m bench.gas $(ARGS)
+
+audit: audit-release audit-coverage audit-static audit-symbolic audit-mutation ## Proofs beyond the tests, in an hour or so: see docs/audit.md
+
+audit-release: setup ## The forge tests on the code that is deployed
+	FOUNDRY_PROFILE=release forge test
+
+audit-coverage: setup ## Lines and branches of contracts/ that the forge tests reach
+	@$(PY) -m scripts.audit.coverage
+
+audit-static: setup $(AUDIT)/.ready ## slither: every finding of high or medium severity is explained
+	@$(PY) -m scripts.audit.static
+
+audit-symbolic: setup $(AUDIT)/.ready ## halmos: the wallet's accounts and the fees, for all inputs
+	@$(PY) -m scripts.audit.symbolic
+
+audit-mutation: setup $(AUDIT)/.ready ## Changes the contracts in hundreds of places and lists what no test notices
+	@$(PY) -m scripts.audit.mutation $(ARGS)
 
 fmt: setup ## Rewrites sources in the project's format
 	ruff format .
@@ -65,6 +84,12 @@ $(VENV)/.ready: requirements/dev.lock pyproject.toml
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+$(AUDIT)/.ready: requirements/audit.lock
+	@$(PYTHON) -m venv $(AUDIT)
+	@echo "installing the tools of make audit into $(AUDIT) ..."
+	@$(AUDIT)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.lock
+	@touch $@
+
 node_modules/.ready: package.json package-lock.json $(VENV)/.ready
 	@node -e 'process.versions.node.split(".")[0] >= 20 || (console.error(`Node 20 or newer is needed, this is $${process.versions.node}`), process.exit(1))'
 	@echo "installing npm packages ..."
@@ -73,7 +98,7 @@ node_modules/.ready: package.json package-lock.json $(VENV)/.ready
 	@touch $@
 
 contracts: node_modules/.ready
-	@forge build --quiet
+	@forge build --quiet contracts
 
 # What is deployed and measured: through the IR pipeline, without tests.
 release: node_modules/.ready
@@ -86,6 +111,8 @@ lock: ## Pins the newest versions that pyproject.toml admits
 	@$(PYTHON) -m venv .build/lock && .build/lock/bin/pip install --quiet uv
 	.build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --extra dev pyproject.toml --output-file requirements/dev.lock
+	.build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --extra audit pyproject.toml --output-file requirements/audit.lock
 	npm update --package-lock-only
 	node scripts/complete_lock.js
 
@@ -93,6 +120,6 @@ clean: ## Removes what can be built again
 	rm -rf $(VENV) node_modules out cache .build .run .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 help: ## This list
-	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo up test test-contracts test-python e2e lint bench-gas fmt setup contracts release abis lock clean help
+.PHONY: demo up test test-contracts test-python e2e lint bench-gas audit audit-release audit-coverage audit-static audit-symbolic audit-mutation fmt setup contracts release abis lock clean help
