@@ -7,7 +7,7 @@ import {EIP712Coordinator} from "infernet-sdk/src/EIP712Coordinator.sol";
 import {Inbox, InboxItem} from "infernet-sdk/Inbox.sol";
 import {Registry} from "infernet-sdk/Registry.sol";
 import {BaseConsumer} from "infernet-sdk/src/consumer/Base.sol";
-import {CallbackConsumer} from "infernet-sdk/consumer/Callback.sol";
+import {CallbackConsumer} from "infernet/consumer/Callback.sol";
 import {SubscriptionConsumer} from "infernet-sdk/consumer/Subscription.sol";
 import {Allowlist} from "infernet-sdk/pattern/Allowlist.sol";
 import {Delegator} from "infernet-sdk/pattern/Delegator.sol";
