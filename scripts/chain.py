@@ -12,6 +12,7 @@ from eth_utils.address import is_address, to_checksum_address
 from requests.exceptions import RequestException
 from web3 import Web3
 from web3.exceptions import ContractCustomError, ContractLogicError, TimeExhausted, Web3Exception
+from web3.providers.rpc.utils import ExceptionRetryConfiguration
 from web3.types import TxParams, TxReceipt
 
 from infernet_protocol.contract_errors import error_name
@@ -19,6 +20,22 @@ from scripts.errors import ScriptError
 
 RPC_TIMEOUT = 10
 """Seconds for one JSON-RPC request."""
+READS = ExceptionRetryConfiguration(
+    errors=[RequestException],
+    retries=3,
+    backoff_factor=0.25,
+    method_allowlist=[
+        "eth_blockNumber",
+        "eth_call",
+        "eth_chainId",
+        "eth_getBalance",
+        "eth_getBlockByNumber",
+        "eth_getCode",
+        "eth_getLogs",
+        "eth_getTransactionReceipt",
+    ],
+)
+"""What is asked again when an endpoint stumbles; web3's own list has sending on it."""
 MINING_TIMEOUT = 120
 """Seconds for a transaction to be mined."""
 
@@ -32,14 +49,10 @@ def connect(rpc_url: str, chain_id: int | None = None) -> Web3:
     Raises:
         ScriptError: if nothing answers, or it is not the chain that was asked for.
     """
-    web3 = Web3(
-        Web3.HTTPProvider(
-            rpc_url,
-            request_kwargs={"timeout": RPC_TIMEOUT},
-            # A repeated send is not a repeated read: retries are ours to decide.
-            exception_retry_configuration=None,
-        )
+    provider = Web3.HTTPProvider(
+        rpc_url, request_kwargs={"timeout": RPC_TIMEOUT}, exception_retry_configuration=None
     )
+    web3 = Web3(provider)
     try:
         actual = web3.eth.chain_id
     except (RequestException, Web3Exception, ValueError) as error:
@@ -52,6 +65,8 @@ def connect(rpc_url: str, chain_id: int | None = None) -> Web3:
             f"{shown_url(rpc_url)} is on chain {actual}, not {chain_id}: "
             "check --rpc-url and --chain-id"
         )
+    # Only now: where nothing is, asking again is time lost.
+    provider.exception_retry_configuration = READS
     return web3
 
 

@@ -16,7 +16,8 @@ from infernet_protocol.subscription import ZERO_ADDRESS
 from scripts.accounts import NODE, anvil_account
 from scripts.chain import DEVELOPMENT_POLL, Sender, wait_for
 from scripts.errors import ScriptError
-from scripts.terminal.printing import fields, json_object, printable
+from scripts.terminal.printing import fields, json_object
+from scripts.terminal.text import printable
 from scripts.views.receipts import Mined, created_subscription
 
 

@@ -15,8 +15,9 @@ from scripts.delegation import Delegation, created_id, post, require_signer, sig
 from scripts.errors import ScriptError
 from scripts.terminal.command import SETTINGS, ScriptCommand
 from scripts.terminal.options import Chain, json_option, signing_options
-from scripts.terminal.printing import fields, happening, json_object, utc
+from scripts.terminal.printing import fields, happening, json_object
 from scripts.terminal.terms import Terms, terms_options
+from scripts.terminal.text import utc
 from scripts.terminal.values import ADDRESS
 from scripts.views.answers import Answered, Followed, Missed, default_timeout
 

@@ -1,5 +1,7 @@
 """Deploys the contracts and writes ``deployments/<chainId>.json``."""
 
+from dataclasses import asdict
+
 import click
 from rich.console import Console
 from rich.table import Table
@@ -9,11 +11,13 @@ from scripts.contracts import AddressBook
 from scripts.deployment import CONTAINER, GETTERS, Creation, create, deploy_core, record
 from scripts.errors import ScriptError
 from scripts.terminal.command import SETTINGS, ScriptCommand
-from scripts.terminal.options import Chain, signing_options
+from scripts.terminal.options import Chain, json_option, signing_options
+from scripts.terminal.printing import json_object
 from scripts.terminal.values import ADDRESS
+from scripts.views.receipts import Mined
 
 
-def verify(book: AddressBook) -> None:
+def verify(book: AddressBook, as_json: bool) -> None:
     """Checks an existing deployment: code present, registry consistent, fee readable.
 
     Raises:
@@ -31,15 +35,28 @@ def verify(book: AddressBook) -> None:
             )
     fee = book.contract("Fee")
     rate, recipient = fee.functions.FEE().call(), fee.functions.FEE_RECIPIENT().call()
+    chain_id = book.web3.eth.chain_id
+    if as_json:
+        addresses = {name: book.address(name) for name in book.addresses}
+        facts = {"chain_id": chain_id, "fee": rate, "fee_recipient": recipient}
+        json_object({**facts, "contracts": addresses}, indent=2)
+        return
     click.echo(
-        f"chain {book.web3.eth.chain_id}: {len(book.addresses)} contracts in place, "
+        f"chain {chain_id}: {len(book.addresses)} contracts in place, "
         f"fee {rate / 100:.2f} % to {recipient}"
     )
 
 
-def show(created: list[Creation]) -> None:
-    """Prints a table on a terminal, and lines of three words in a pipe."""
+def show(created: list[Creation], as_json: bool) -> None:
+    """Prints a table on a terminal, lines of three words in a pipe, or one JSON object."""
     console = Console()
+    if as_json:
+        listed = {
+            item.name: {"address": item.address, **asdict(Mined.of(item.receipt))}
+            for item in created
+        }
+        json_object(listed, indent=2)
+        return
     if not console.is_terminal:
         for item in created:
             click.echo(f"{item.name} {item.address} {item.receipt['gasUsed']}")
@@ -75,6 +92,7 @@ def show(created: list[Creation]) -> None:
 )
 @click.option("--core-only", is_flag=True, help="Deploy no example consumer.")
 @click.option("--verify-only", is_flag=True, help="Check the recorded deployment, send nothing.")
+@json_option
 def cli(
     chain: Chain,
     fee: int,
@@ -82,6 +100,7 @@ def cli(
     container: str,
     core_only: bool,
     verify_only: bool,
+    as_json: bool,
 ) -> None:
     """Deploys the contracts and an example consumer, and records their addresses.
 
@@ -94,7 +113,7 @@ def cli(
         python scripts/deploy.py --verify-only
     """
     if verify_only:
-        verify(chain.contracts)
+        verify(chain.contracts, as_json)
         return
     by = chain.sender(DEPLOYER)
     created: list[Creation] = []
@@ -104,7 +123,7 @@ def cli(
     if not core_only:
         created.append(create(by, "ChatConsumer", created[0].address, container))
         click.echo("deployed ChatConsumer", err=True)
-    show(created)
+    show(created, as_json)
     if chain.connection.private:
         click.echo("nothing is recorded: the chain ends with this command", err=True)
     else:

@@ -17,7 +17,8 @@ from scripts.deployment import CONTAINER
 from scripts.errors import ScriptError
 from scripts.terminal.command import SETTINGS, ScriptCommand
 from scripts.terminal.options import Chain, json_option, signing_options
-from scripts.terminal.printing import fields, happening, json_object, utc
+from scripts.terminal.printing import fields, happening, json_object
+from scripts.terminal.text import utc
 from scripts.terminal.values import ADDRESS
 from scripts.views.answers import Followed, default_timeout
 from scripts.views.receipts import Mined, created_subscription

@@ -14,7 +14,8 @@ from web3.contract import Contract
 from infernet_protocol.subscription import Subscription
 from scripts.terminal.command import SETTINGS, ScriptCommand
 from scripts.terminal.options import Chain, chain_options, json_option
-from scripts.terminal.printing import json_object, utc
+from scripts.terminal.printing import json_object
+from scripts.terminal.text import utc
 from scripts.views.board import EVENTS, Board, Happening, Row
 from scripts.views.tail import Tail
 

@@ -1,17 +1,14 @@
 """Lines for people and objects for programs."""
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 
+from scripts.terminal.text import printable
 from scripts.views.answers import Answered, Missed
-
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def fields(pairs: Iterable[tuple[str, object]]) -> None:
@@ -23,19 +20,6 @@ def fields(pairs: Iterable[tuple[str, object]]) -> None:
 def json_object(value: Any, *, indent: int | None = None) -> None:
     """Prints an object as JSON: on one line, unless told how many spaces to indent by."""
     click.echo(json.dumps(value, indent=indent))
-
-
-def printable(text: str) -> str:
-    """Returns text of strangers with its control characters escaped.
-
-    A model's answer may hold sequences that a terminal obeys.
-    """
-    return _CONTROLS.sub(lambda found: f"\\x{ord(found.group()):02x}", text)
-
-
-def utc(seconds: int) -> str:
-    """Returns chain time (UNIX seconds) for people, in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def happening(event: Answered | Missed, as_json: bool) -> None:

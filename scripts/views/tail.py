@@ -7,7 +7,7 @@ from web3 import Web3
 from web3.contract import Contract
 from web3.types import EventData, LogReceipt
 
-MAX_RANGE = 5_000
+MAX_RANGE = 1_000
 """Blocks in one request: public endpoints refuse more."""
 REREAD = 5
 """Blocks that are read again: backends behind one URL disagree about the newest ones."""

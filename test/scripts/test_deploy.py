@@ -38,6 +38,18 @@ def test_in_a_pipe_it_prints_a_line_per_contract(run: Run, tmp_path: Path) -> No
     assert [line.split()[0] for line in done.stdout.splitlines()] == RECORDED
 
 
+def test_programs_get_json(invoke: Run, tmp_path: Path) -> None:
+    options = ("--json", "--deployments", tmp_path)
+    done = invoke("deploy.py", *options, PRIVATE_KEY=other_key())
+    created = json.loads(done.stdout)
+    recorded = json.loads((tmp_path / "31337.json").read_text())
+    assert list(created) == RECORDED
+    assert all(created[name]["address"] == recorded[name]["address"] for name in RECORDED)
+    checked = json.loads(invoke("deploy.py", "--verify-only", *options).stdout)
+    assert checked["contracts"] == {name: recorded[name]["address"] for name in recorded}
+    assert (checked["chain_id"], checked["fee"]) == (31337, 0)
+
+
 def test_core_only_deploys_no_example(run: Run, tmp_path: Path) -> None:
     done = run("deploy.py", "--core-only", "--deployments", tmp_path, PRIVATE_KEY=other_key())
     assert done.returncode == 0, done.stderr

@@ -4,7 +4,7 @@ from web3.exceptions import ContractCustomError
 
 from infernet_protocol.abis import abi
 from scripts.chain import reason, shown_url
-from scripts.terminal.printing import printable
+from scripts.terminal.text import printable
 
 
 @pytest.mark.parametrize(

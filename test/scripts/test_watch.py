@@ -29,6 +29,8 @@ class Relay(HTTPServer):
     def __init__(self, target: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.target = target
+        self.refuses = 0
+        """How many of the next requests are answered with 503."""
         self._thread = Thread(target=self.serve_forever, args=(0.01,))
 
     @property
@@ -50,6 +52,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.server.refuses:
+            self.server.refuses -= 1
+            self.send_response(503)
+            self.end_headers()
+            return
         headers = {"Content-Type": "application/json"}
         answer = requests.post(self.server.target, data=body, headers=headers, timeout=10)
         self.send_response(answer.status_code)
@@ -193,6 +200,9 @@ def test_a_chain_that_goes_away_ends_it_with_a_sentence(
         script = start("watch.py", *options)
         while script.event()["subscription_id"] != subscription_id:
             pass
+        relay.refuses = 2
+        second = schedule("two?", period=0)
+        assert script.event()["subscription_id"] == second, "a stumble is not the end"
     done = script.rest()
     assert done.returncode == 1
     assert done.error == (
