@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # The TGI container. Built from the root of the repository:
 #
 #   docker build -f deploy/service.Dockerfile -t your_org/tgi_client_inference_service .
@@ -8,16 +7,22 @@ ARG PYTHON_IMAGE=python:3.11-slim
 
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /source
+COPY requirements/service.lock requirements/service.lock
+RUN python -m venv /opt/tgi-service \
+    && /opt/tgi-service/bin/pip install --no-cache-dir --disable-pip-version-check \
+        --require-hashes -r requirements/service.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY protocol protocol
 COPY service service
-# The wheel has a place for every room; the container needs two of them.
+# The wheel has a place for every room; the container needs two of them. Everything that
+# `.[service]` wants is there already, at the versions of the lock.
 RUN mkdir -p node/infernet_node client/infernet_client \
-    && python -m venv /opt/tgi-service \
-    && /opt/tgi-service/bin/pip install --no-cache-dir --disable-pip-version-check '.[service]'
+    && /opt/tgi-service/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps . \
+    && /opt/tgi-service/bin/pip check
 
 FROM ${PYTHON_IMAGE}
-RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent tgi-service
+RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin \
+    tgi-service
 COPY --from=build /opt/tgi-service /opt/tgi-service
 ENV PATH=/opt/tgi-service/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -25,8 +30,6 @@ ENV PATH=/opt/tgi-service/bin:$PATH \
     RUNTIME=docker
 USER tgi-service
 EXPOSE 3000
-# Two seconds more than the service takes to stop by itself: see --stop-timeout of the node.
-STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:3000/', timeout=4)"]
 # What follows the image's name, or stands in the node's `command`, becomes its options.

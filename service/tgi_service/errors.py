@@ -48,6 +48,12 @@ class CallerGoneError(ServiceException):
     """Nobody waits for the answer any more."""
 
 
+class StoppedError(ServiceException):
+    """The service was told to end at once."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
 class InfernetMLException(ServiceException):
     """TGI did not answer with text; the cause is the error its client library raised."""
 

@@ -13,9 +13,8 @@ DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def prepare() -> None:
-    """Chooses a directory, unless the operator has."""
-    if DIRECTORY_VARIABLE not in os.environ:
-        os.environ[DIRECTORY_VARIABLE] = tempfile.mkdtemp(prefix="tgi-service-metrics-")
+    """Makes a directory of this run's own: counts of another one would be added to its."""
+    os.environ[DIRECTORY_VARIABLE] = tempfile.mkdtemp(prefix="tgi-service-metrics-")
 
 
 def forget_worker(server: Any, worker: Any) -> None:

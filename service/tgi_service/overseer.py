@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tgi_service.call import Cancellation
-from tgi_service.errors import CallerGoneError
+from tgi_service.errors import CallerGoneError, StoppedError
 
 _INTERVAL = 0.2
 """Seconds between two looks; a caller's departure must be noticed within one second."""
@@ -31,6 +31,7 @@ class Overseer:
         self._wards: set[_Ward] = set()
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
+        self._abandoning = threading.Event()
 
     @contextmanager
     def watching(
@@ -58,6 +59,10 @@ class Overseer:
         """Ends all waits between attempts, now and later; safe in a signal's own function."""
         self._stopping.set()
 
+    def abandon_all(self) -> None:
+        """Ends all jobs, now and later; safe in a signal's own function."""
+        self._abandoning.set()
+
     def _run(self) -> None:
         while True:
             with self._changed:
@@ -67,6 +72,8 @@ class Overseer:
                     self._look_at(ward)
 
     def _look_at(self, ward: _Ward) -> None:
+        if self._abandoning.is_set():
+            ward.cancellation.cancel(StoppedError("the service was stopped"))
         if self._stopping.is_set():
             ward.cancellation.end_waits()
         ward.cancellation.enforce_limit()

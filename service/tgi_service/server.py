@@ -59,7 +59,6 @@ def main(
     # The web server will do better. Until it runs, the first process of a container would
     # not hear the signal at all.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    multiprocess.prepare()
     try:
         settings = config.load(os.environ)
         workflow = start_workflow(settings, workflow_class)
@@ -71,6 +70,7 @@ def main(
     def make_app() -> Flask:
         return _make_app(settings, workflow, slots)
 
+    multiprocess.prepare()
     Server(make_app, addresses=options.addresses, workers=options.workers).run()
 
 

@@ -19,6 +19,12 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]
             self.wsgi.extensions[OVERSEER].stop_waiting()
         super().handle_exit(sig, frame)
 
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """Ends at once, when Ctrl-C was pressed: jobs would keep the process from ending."""
+        if self.booted:
+            self.wsgi.extensions[OVERSEER].abandon_all()
+        super().handle_quit(sig, frame)
+
     def set_accept_enabled(self, enabled: bool) -> None:
         """Starts or stops accepting connections."""
         super().set_accept_enabled(enabled)

@@ -187,6 +187,24 @@ def test_sigterm_ends_waits_for_retries(tgi: MockTGI) -> None:
     assert len(tgi.generations) == 1
 
 
+def test_interrupt_abandons_running_jobs(tgi: MockTGI) -> None:
+    with running(environment(tgi)) as service:
+        service.wait_until_up()
+        tgi.reset()
+        tgi.script(Behaviour(hold=True))
+        asking = threading.Thread(
+            target=lambda: httpx.post(f"{service.url}/service_output", json=JOB, timeout=20)
+        )
+        asking.start()
+        tgi.wait_for(lambda tgi: len(tgi.generations) == 1)
+
+        service.process.send_signal(signal.SIGINT)
+        service.end()
+        asking.join(10)
+
+    tgi.wait_for(lambda tgi: tgi.generations[0].disconnected)
+
+
 def test_empty_bind_and_two_workers(tgi: MockTGI) -> None:
     """The command of the documented sample, as printed, listens on 0.0.0.0:3000.
 
