@@ -70,7 +70,8 @@ class TGIClientInferenceWorkflow:
         left_out = sorted(self.inference_params.keys() & generation.NOT_FOR_STREAMS)
         if left_out:
             log.warning("left_out_of_streams", extra=fields(parameters=left_out))
-        self._jitter = random.Random()  # noqa: S311 - spreads retries, protects nothing
+        # Without state: worker processes that inherit this must not draw the same numbers.
+        self._jitter = random.SystemRandom()
         self._is_set_up = False
         self._counting = threading.Lock()
         self._inferences = 0
@@ -190,8 +191,8 @@ class TGIClientInferenceWorkflow:
         Configured parameters that this kind of call cannot have are left out; those that the
         call itself asks for are refused.
         """
-        for name in call.parameters:
-            if name in excluded:
+        for name, value in call.parameters.items():
+            if name in excluded and value is not None:
                 raise InvalidRequestError(f"data.parameters: {name} cannot be used for {kind}")
         merged = generation.merge(generation.DEFAULTS, self.inference_params, call.parameters)
         # Left out, it would mean true to TGI: the answer would begin with the prompt.

@@ -73,6 +73,12 @@ def test_parameters_that_streams_cannot_have_are_refused(
     assert tgi.generations == []
 
 
+def test_parameters_that_are_not_set_are_no_reason_to_refuse(service: Service) -> None:
+    data = {"text": "q", "parameters": {"best_of": None}}
+
+    assert service.ask(data, destination=2).status_code == 200
+
+
 def test_ceiling_of_new_tokens(start: StartService, tgi: MockTGI) -> None:
     service = start(MAX_NEW_TOKENS_LIMIT=100)
 
