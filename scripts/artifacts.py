@@ -61,11 +61,13 @@ def load(name: str, source: str | None = None, out: Path = OUT) -> Artifact:
     path = out / (source or f"{name}.sol") / f"{name}.json"
     try:
         artifact = json.loads(path.read_text())
+        return Artifact(name, artifact["abi"], artifact["bytecode"]["object"])
     except FileNotFoundError:
         raise ScriptError(
             f"the contract {name} is not built ({path} is missing): run `make contracts`"
         ) from None
-    return Artifact(name, artifact["abi"], artifact["bytecode"]["object"])
+    except (KeyError, ValueError):
+        raise ScriptError(f"{path} is no whole build: run `forge build --force`") from None
 
 
 def version() -> str:
