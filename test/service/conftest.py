@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import httpx
 import pytest
 
 from test.service.serving import FakeClock, Service, StartService, environment, serve
@@ -70,3 +71,15 @@ def start(tgi: MockTGI) -> Iterator[StartService]:
             return service
 
         yield start_one
+
+
+@pytest.fixture(scope="module")
+def http_of_module(tgi_of_module: MockTGI) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=tgi_of_module.url, timeout=10) as client:
+        yield client
+
+
+@pytest.fixture
+def http(http_of_module: httpx.Client, tgi: MockTGI) -> httpx.Client:
+    """A client of the server that ``tgi`` is."""
+    return http_of_module

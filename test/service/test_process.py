@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -73,26 +74,27 @@ class Running:
 
 @contextmanager
 def running(variables: dict[str, str], *options: str, cwd: Path | None = None) -> Iterator[Running]:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(128)
-        process = subprocess.Popen(
-            [*COMMAND, f"--bind=fd://{listener.fileno()}", *options],
-            env=clean_environment(variables),
-            cwd=cwd,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            pass_fds=[listener.fileno()],
-        )
-        port = listener.getsockname()[1]
-    service = Running(process, port)
-    try:
-        yield service
-    finally:
-        service.http.close()
-        process.kill()
-        process.communicate()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(128)
+            process = subprocess.Popen(
+                [*COMMAND, f"--bind=fd://{listener.fileno()}", *options],
+                env=clean_environment({"TMPDIR": temporary, **variables}),
+                cwd=cwd,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                pass_fds=[listener.fileno()],
+            )
+            port = listener.getsockname()[1]
+        service = Running(process, port)
+        try:
+            yield service
+        finally:
+            service.http.close()
+            process.kill()
+            process.communicate()
 
 
 def test_workers_share_one_probe_and_their_metrics(tgi: MockTGI) -> None:
