@@ -9,6 +9,7 @@ import {Fee} from "./payments/Fee.sol";
 import {IVerifier} from "./payments/IVerifier.sol";
 import {Wallet} from "./payments/Wallet.sol";
 import {WalletFactory} from "./payments/WalletFactory.sol";
+import {ProofRecord, Records, SubscriptionRecord} from "./utility/Records.sol";
 
 /// @notice Terms of a subscription
 /// @dev Order and names of the fields are part of the ABI and of the EIP-712 type
@@ -52,22 +53,8 @@ struct ProofRequest {
 /// @dev Anyone may subscribe and anyone may answer. Nothing is reserved for a paid subscription before an answer
 ///      arrives, and the answer is public as soon as it is sent. All times are truncated to 32 bits
 contract Coordinator is ReentrancyGuard {
-    /// @dev The fields of `Subscription`, ordered so that they take six slots, of which an unpaid delivery into
-    ///      a callback reads two: `paid` spares it the amount
-    struct StoredSubscription {
-        address owner;
-        uint32 activeAt;
-        uint32 period;
-        uint32 frequency;
-        address payable verifier;
-        uint16 redundancy;
-        bool lazy;
-        bool paid;
-        bytes32 containerId;
-        uint256 paymentAmount;
-        address paymentToken;
-        address payable wallet;
-    }
+    using Records for SubscriptionRecord;
+    using Records for ProofRecord;
 
     /// @dev What the settlement of one delivery needs to know
     struct DeliveryPayment {
@@ -106,11 +93,11 @@ contract Coordinator is ReentrancyGuard {
     /// @notice Answers delivered: `keccak256(abi.encode(subscriptionId, interval))` => count
     mapping(bytes32 => uint16) public redundancyCount;
 
-    /// @notice Open proof requests: `keccak256(abi.encode(subscriptionId, interval, node))` => request
-    mapping(bytes32 => ProofRequest) public proofRequests;
+    /// @dev Open proof requests: `keccak256(abi.encode(subscriptionId, interval, node))` => request
+    mapping(bytes32 => ProofRecord) private requests;
 
     /// @dev Subscriptions by id
-    mapping(uint32 => StoredSubscription) internal subscriptions;
+    mapping(uint32 => SubscriptionRecord) internal subscriptions;
 
     /// @notice The node's or the consumer's wallet was not created by the wallet factory
     error InvalidWallet();
@@ -188,18 +175,21 @@ contract Coordinator is ReentrancyGuard {
     /// @param subscriptionId id
     /// @return subscription its terms; all-zero when there is none
     function getSubscription(uint32 subscriptionId) external view returns (Subscription memory subscription) {
-        StoredSubscription storage stored = subscriptions[subscriptionId];
-        subscription.owner = stored.owner;
-        subscription.activeAt = stored.activeAt;
-        subscription.period = stored.period;
-        subscription.frequency = stored.frequency;
-        subscription.redundancy = stored.redundancy;
-        subscription.containerId = stored.containerId;
-        subscription.lazy = stored.lazy;
-        subscription.verifier = stored.verifier;
-        subscription.paymentAmount = stored.paymentAmount;
-        subscription.paymentToken = stored.paymentToken;
-        subscription.wallet = stored.wallet;
+        return subscriptions[subscriptionId].read();
+    }
+
+    /// @notice Reads a proof request that awaits its verdict
+    /// @param key `keccak256(abi.encode(subscriptionId, interval, node))`
+    /// @return expiry from this second on the node is paid without a verdict; 0 means no such request
+    /// @return nodeWallet wallet that holds the node's collateral
+    /// @return consumerEscrowed raw units locked in the consumer's wallet for the node
+    function proofRequests(bytes32 key)
+        external
+        view
+        returns (uint32 expiry, Wallet nodeWallet, uint256 consumerEscrowed)
+    {
+        ProofRequest memory request = requests[key].read();
+        return (request.expiry, request.nodeWallet, request.consumerEscrowed);
     }
 
     /// @notice Subscribes the caller to a container
@@ -245,7 +235,7 @@ contract Coordinator is ReentrancyGuard {
     /// @notice Cancels a subscription of the caller; its terms stay readable and open proofs can still be settled
     /// @param subscriptionId id; it may be cancelled, completed or both already
     function cancelSubscription(uint32 subscriptionId) external {
-        StoredSubscription storage subscription = subscriptions[subscriptionId];
+        SubscriptionRecord storage subscription = subscriptions[subscriptionId];
         if (subscription.owner != msg.sender) revert NotSubscriptionOwner();
 
         subscription.activeAt = CANCELLED;
@@ -281,9 +271,9 @@ contract Coordinator is ReentrancyGuard {
     function finalizeProofVerification(uint32 subscriptionId, uint32 interval, address node, bool valid)
         external
     {
-        bytes32 key = _responseKey(subscriptionId, interval, node);
-        ProofRequest memory request = proofRequests[key];
-        delete proofRequests[key];
+        ProofRecord storage record = requests[_responseKey(subscriptionId, interval, node)];
+        ProofRequest memory request = record.read();
+        record.erase();
         if (request.expiry == 0) revert ProofRequestNotFound();
 
         bool active = uint32(block.timestamp) < request.expiry;
@@ -304,25 +294,12 @@ contract Coordinator is ReentrancyGuard {
         }
     }
 
-    /// @dev Assigns the next id and stores the terms as given. The slots of a new id are zero, so that zeros need
-    ///      no write
+    /// @dev Assigns the next id and stores the terms as given
     function _storeSubscription(Subscription memory subscription) internal returns (uint32 subscriptionId) {
         unchecked {
             subscriptionId = id++;
         }
-        StoredSubscription storage stored = subscriptions[subscriptionId];
-        stored.owner = subscription.owner;
-        stored.activeAt = subscription.activeAt;
-        stored.period = subscription.period;
-        stored.frequency = subscription.frequency;
-        stored.verifier = subscription.verifier;
-        stored.redundancy = subscription.redundancy;
-        stored.lazy = subscription.lazy;
-        stored.paid = subscription.paymentAmount > 0;
-        stored.containerId = subscription.containerId;
-        if (subscription.paymentAmount != 0) stored.paymentAmount = subscription.paymentAmount;
-        if (subscription.paymentToken != address(0)) stored.paymentToken = subscription.paymentToken;
-        if (subscription.wallet != address(0)) stored.wallet = subscription.wallet;
+        subscriptions[subscriptionId].write(subscription);
     }
 
     /// @dev Delivers an answer as the node `msg.sender`. The bytes are in memory since a delegated delivery has too
@@ -336,7 +313,7 @@ contract Coordinator is ReentrancyGuard {
         address nodeWallet
     ) internal nonReentrant {
         uint16 count = _recordResponse(subscriptionId, interval);
-        StoredSubscription storage subscription = subscriptions[subscriptionId];
+        SubscriptionRecord storage subscription = subscriptions[subscriptionId];
         if (subscription.paid) {
             _payForDelivery(subscription, subscriptionId, interval, proof, nodeWallet);
         }
@@ -357,7 +334,7 @@ contract Coordinator is ReentrancyGuard {
 
     /// @dev Checks that the caller may answer now, counts the answer and returns how many there are
     function _recordResponse(uint32 subscriptionId, uint32 interval) private returns (uint16 count) {
-        StoredSubscription storage subscription = subscriptions[subscriptionId];
+        SubscriptionRecord storage subscription = subscriptions[subscriptionId];
         if (subscription.owner == address(0)) revert SubscriptionNotFound();
 
         uint32 activeAt = subscription.activeAt;
@@ -378,7 +355,7 @@ contract Coordinator is ReentrancyGuard {
 
     /// @dev Pays for an answer, or asks the verifier and locks both sides' escrow
     function _payForDelivery(
-        StoredSubscription storage subscription,
+        SubscriptionRecord storage subscription,
         uint32 subscriptionId,
         uint32 interval,
         bytes memory proof,
@@ -391,7 +368,7 @@ contract Coordinator is ReentrancyGuard {
         if (!WALLET_FACTORY.isValidWallet(address(payment.consumerWallet))) revert InvalidWallet();
 
         payment.owner = subscription.owner;
-        payment.token = subscription.paymentToken;
+        payment.token = subscription.token();
         payment.amount = subscription.paymentAmount;
         payment.verifier = IVerifier(subscription.verifier);
         payment.protocolFee = FEE.FEE();
@@ -441,24 +418,28 @@ contract Coordinator is ReentrancyGuard {
     ) private {
         payment.nodeWallet.cLock(msg.sender, payment.token, payment.amount);
         payment.consumerWallet.cLock(payment.owner, payment.token, escrow);
-        proofRequests[_responseKey(subscriptionId, interval, msg.sender)] = ProofRequest({
-            expiry: uint32(block.timestamp) + VERIFICATION_WINDOW,
-            nodeWallet: payment.nodeWallet,
-            consumerEscrowed: escrow
-        });
+        requests[_responseKey(
+                subscriptionId, interval, msg.sender
+            )].write(
+            ProofRequest({
+                expiry: uint32(block.timestamp) + VERIFICATION_WINDOW,
+                nodeWallet: payment.nodeWallet,
+                consumerEscrowed: escrow
+            })
+        );
         payment.verifier.requestProofVerification(subscriptionId, interval, msg.sender, proof);
     }
 
     /// @dev Unlocks both sides' escrow, then pays the node's collateral to the consumer when `slashed`, else the
     ///      consumer's escrow to the node
     function _settleEscrow(
-        StoredSubscription storage subscription,
+        SubscriptionRecord storage subscription,
         ProofRequest memory request,
         address node,
         bool slashed
     ) private {
         address owner = subscription.owner;
-        address token = subscription.paymentToken;
+        address token = subscription.token();
         uint256 collateral = subscription.paymentAmount;
         Wallet consumerWallet = Wallet(subscription.wallet);
 
@@ -478,7 +459,7 @@ contract Coordinator is ReentrancyGuard {
 
     /// @dev Keeps the answer in the inbox and tells the consumer where
     function _deliverLazily(
-        StoredSubscription storage subscription,
+        SubscriptionRecord storage subscription,
         uint32 subscriptionId,
         uint32 interval,
         uint16 count,

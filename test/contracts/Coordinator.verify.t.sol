@@ -10,7 +10,7 @@ import {Wallet} from "../../contracts/payments/Wallet.sol";
 import {Payments} from "./support/Payments.sol";
 import {Terms} from "./support/RecordingConsumer.sol";
 import {TestVerifier} from "./support/TestVerifier.sol";
-import {QuirkyToken} from "./support/Tokens.sol";
+import {QuirkyToken, TestToken} from "./support/Tokens.sol";
 
 /// @notice Deliveries that ask a verifier
 contract CoordinatorVerifierTest is Payments {
@@ -445,6 +445,39 @@ contract CoordinatorOverlapTest is Payments {
         uint32 id = consumer.subscribe(_verified(NATIVE, 1 ether, 0));
         vm.expectRevert(stdError.arithmeticError);
         _deliverPaid(alice, id, 1);
+    }
+
+    /// @dev Around 64 bits, where an escrow takes a slot of its own
+    function test_EscrowOfEverySizeIsKeptAndErased() public {
+        uint256[5] memory escrows = [
+            type(uint64).max - 1,
+            type(uint64).max,
+            uint256(type(uint64).max) + 1,
+            type(uint128).max,
+            type(uint256).max / 20_000
+        ];
+        vm.prank(feeRecipient);
+        fee.updateFee(0);
+        for (uint256 i = 0; i < escrows.length; i++) {
+            token = new TestToken();
+            _fundConsumer(address(token), escrows[i]);
+            _fundNode(alice, address(token), escrows[i]);
+            uint32 id = consumer.subscribe(_verified(address(token), escrows[i], 0));
+            _deliverPaid(alice, id, 1);
+            (uint32 expiry, Wallet wallet, uint256 escrowed) =
+                coordinator.proofRequests(_responseKey(id, 1, alice));
+            assertEq(expiry, START + 604_800);
+            assertEq(address(wallet), address(nodeWallet));
+            assertEq(escrowed, escrows[i]);
+
+            vm.record();
+            verifier.verdict(id, 1, alice, true);
+            (, bytes32[] memory written) = vm.accesses(address(coordinator));
+            for (uint256 w = 0; w < written.length; w++) {
+                assertEq(vm.load(address(coordinator), written[w]), 0);
+            }
+            assertEq(token.balanceOf(address(nodeWallet)), 2 * escrows[i]);
+        }
     }
 
     /// @dev Beyond 2106 the clock starts again from zero

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.13;
+
+import {ProofRequest, Subscription} from "../Coordinator.sol";
+import {Wallet} from "../payments/Wallet.sol";
+
+/// @notice A `Subscription` in five slots instead of seven, of which a free delivery into a callback reads two
+/// @dev The token is split over the gaps of two slots. `paid` spares a free delivery the amount
+struct SubscriptionRecord {
+    address owner;
+    uint32 activeAt;
+    uint32 period;
+    uint32 frequency;
+    address payable verifier;
+    uint16 redundancy;
+    bool lazy;
+    bool paid;
+    uint64 tokenLow;
+    address payable wallet;
+    uint96 tokenHigh;
+    uint256 paymentAmount;
+    bytes32 containerId;
+}
+
+/// @notice A `ProofRequest` in one slot, or in two where the escrow has 64 bits or more
+/// @dev `escrow` at its maximum means that `largeEscrow` holds the amount
+struct ProofRecord {
+    uint32 expiry;
+    Wallet nodeWallet;
+    uint64 escrow;
+    uint256 largeEscrow;
+}
+
+/// @title Records
+/// @notice Packs what the coordinator stores
+library Records {
+    /// @dev Stores terms in slots that are still zero, so that zeros need no write
+    function write(SubscriptionRecord storage record, Subscription memory terms) internal {
+        record.owner = terms.owner;
+        record.activeAt = terms.activeAt;
+        record.period = terms.period;
+        record.frequency = terms.frequency;
+        record.verifier = terms.verifier;
+        record.redundancy = terms.redundancy;
+        record.lazy = terms.lazy;
+        record.paid = terms.paymentAmount != 0;
+        record.tokenLow = uint64(uint160(terms.paymentToken));
+        record.containerId = terms.containerId;
+        uint96 tokenHigh = uint96(uint160(terms.paymentToken) >> 64);
+        if (terms.wallet != address(0)) record.wallet = terms.wallet;
+        if (tokenHigh != 0) record.tokenHigh = tokenHigh;
+        if (terms.paymentAmount != 0) record.paymentAmount = terms.paymentAmount;
+    }
+
+    /// @dev Puts the terms together again
+    function read(SubscriptionRecord storage record) internal view returns (Subscription memory terms) {
+        terms.owner = record.owner;
+        terms.activeAt = record.activeAt;
+        terms.period = record.period;
+        terms.frequency = record.frequency;
+        terms.redundancy = record.redundancy;
+        terms.containerId = record.containerId;
+        terms.lazy = record.lazy;
+        terms.verifier = record.verifier;
+        terms.paymentAmount = record.paymentAmount;
+        terms.paymentToken = token(record);
+        terms.wallet = record.wallet;
+    }
+
+    /// @dev The payment token
+    function token(SubscriptionRecord storage record) internal view returns (address) {
+        return address(uint160(record.tokenHigh) << 64 | record.tokenLow);
+    }
+
+    /// @dev Stores a request in slots that are still zero
+    function write(ProofRecord storage record, ProofRequest memory request) internal {
+        record.expiry = request.expiry;
+        record.nodeWallet = request.nodeWallet;
+        if (request.consumerEscrowed < type(uint64).max) {
+            record.escrow = uint64(request.consumerEscrowed);
+        } else {
+            record.escrow = type(uint64).max;
+            record.largeEscrow = request.consumerEscrowed;
+        }
+    }
+
+    /// @dev Puts the request together again
+    function read(ProofRecord storage record) internal view returns (ProofRequest memory request) {
+        request.expiry = record.expiry;
+        request.nodeWallet = record.nodeWallet;
+        uint64 escrow = record.escrow;
+        request.consumerEscrowed = escrow == type(uint64).max ? record.largeEscrow : escrow;
+    }
+
+    /// @dev Zeroes the slots
+    function erase(ProofRecord storage record) internal {
+        if (record.escrow == type(uint64).max) record.largeEscrow = 0;
+        record.expiry = 0;
+        record.nodeWallet = Wallet(payable(0));
+        record.escrow = 0;
+    }
+}
