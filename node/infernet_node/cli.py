@@ -1,7 +1,9 @@
 """``infernet-node``: runs a node, or checks its configuration."""
 
 import asyncio
+import hashlib
 import os
+import secrets
 import signal
 import sys
 from typing import NoReturn
@@ -58,6 +60,15 @@ def check_config(path: str | None) -> None:
     ids = ", ".join(container.id for container in loaded.config.containers) or "none"
     chain = "on" if loaded.config.chain.enabled else "off"
     click.echo(f"The configuration is valid. Containers: {ids}; chain: {chain}.")
+
+
+@main.command()
+@click.argument("name")
+def new_api_key(name: str) -> None:
+    """Makes an API key for a client: the key, then what the node's environment needs."""
+    key = secrets.token_urlsafe(32)
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    click.echo(f"{key}\nINFERNET_API_KEYS={name}:{digest}")
 
 
 async def _run_until_signal(config: Config) -> None:

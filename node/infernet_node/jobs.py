@@ -9,12 +9,13 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 
 from infernet_node.admission import Admission
 from infernet_node.config import JobsConfig
+from infernet_node.metrics import Metrics
 from infernet_node.pipeline import Pipeline
-from infernet_node.store.job import Job, JobKind
+from infernet_node.store.job import Job, JobKind, RequestKey
 from infernet_node.store.jobs import JobStore
 from infernet_node.supervision import finish_or_cancel
 from infernet_protocol.messages import ContainerError, ContainerResult, JobLocation, JobStatus
@@ -33,6 +34,10 @@ class JobOrder:
     data_text: bytes = field(repr=False)
     """``data`` as JSON."""
     requires_proof: bool
+
+
+class RequestKeyReusedError(Exception):
+    """The owner has asked for something else under the same key before."""
 
 
 def new_job(order: JobOrder, owner: str, kind: JobKind, now: float) -> Job:
@@ -62,15 +67,27 @@ class Jobs:
         pipeline: Pipeline,
         limits: JobsConfig,
         clock: Callable[[], float] = time.time,
+        metrics: Metrics | None = None,
     ) -> None:
         self._store = store
         self._pipeline = pipeline
         self._limits = limits
         self._clock = clock
         self._admission = Admission(limits.max_pending, limits.max_pending_bytes)
+        self._metrics = metrics or Metrics()
         self._waiting: deque[Job] = deque()
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
+
+    @property
+    def waiting(self) -> int:
+        """Jobs accepted and not started."""
+        return len(self._waiting)
+
+    @property
+    def running(self) -> int:
+        """Jobs in their containers now."""
+        return len(self._running)
 
     async def resume(self) -> int:
         """Takes up what an earlier process left; returns how many jobs that is."""
@@ -87,26 +104,49 @@ class Jobs:
         self._start_waiting()
         return len(jobs)
 
-    async def submit(self, order: JobOrder, owner: str) -> str:
+    async def submit(self, order: JobOrder, owner: str, request: RequestKey | None = None) -> str:
         """Accepts a job and returns its id once its row is committed.
 
         Args:
-            owner: IP address of the caller.
+            owner: who will be able to read the result.
+            request: a second one of the owner's with the same key is no second job.
 
         Raises:
             NotAcceptingError: if too much is pending, or the node is about to stop.
+            RequestKeyReusedError: if the key came with another order before.
         """
+        if request and (known := await self._repeated(owner, request)):
+            return known
         size = len(order.data_text)
         self._admission.enter(size)
         job = new_job(order, owner, JobKind.JOB, self._clock())
+        job.request = request
         try:
             await self._store.insert(job, order.data_text)
-        except BaseException:
+        except BaseException as error:
             self._admission.leave(size)
+            # Two requests with one key may come at the same time.
+            twice = isinstance(error, IntegrityError) and request
+            if twice and (known := await self._repeated(owner, twice)):
+                return known
             raise
+        self._metrics.jobs_accepted.labels(job.kind).inc()
         self._waiting.append(job)
         self._start_waiting()
         return job.id
+
+    async def discard(self, job: Job) -> None:
+        """Forgets a job, and stops it if it waits or runs."""
+        # The row first: were it to outlast the work, nobody would ever end the job.
+        await self._store.delete(job)
+        if task := self._running.get(job.id):
+            task.cancel()
+            return
+        for waiting in self._waiting:
+            if waiting.id == job.id:
+                self._waiting.remove(waiting)
+                self._admission.leave(waiting.size)
+                return
 
     def stop_accepting(self) -> None:
         """Refuses new jobs and starts none that wait."""
@@ -120,7 +160,7 @@ class Jobs:
             grace: seconds that they have, unless ``urgent`` is set before.
         """
         self.stop_accepting()
-        unfinished = await finish_or_cancel(set(self._running), grace, urgent)
+        unfinished = await finish_or_cancel(set(self._running.values()), grace, urgent)
         if left := unfinished + len(self._waiting):
             _LOG.warning("jobs_left_for_next_start", number=left)
             await self._store.excuse_interruption()
@@ -133,12 +173,21 @@ class Jobs:
 
     def _start(self, job: Job, hopeless: str | None = None) -> None:
         task = asyncio.create_task(self._supervise(job, hopeless))
-        self._running.add(task)
-        task.add_done_callback(self._ended)
+        self._running[job.id] = task
+        task.add_done_callback(lambda _: self._ended(job.id))
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+    def _ended(self, job_id: str) -> None:
+        del self._running[job_id]
         self._start_waiting()
+
+    async def _repeated(self, owner: str, request: RequestKey) -> str | None:
+        known = await self._store.of_request(owner, request.key)
+        if known is None:
+            return None
+        job_id, first = known
+        if first != request:
+            raise RequestKeyReusedError
+        return job_id
 
     async def _supervise(self, job: Job, hopeless: str | None) -> None:
         size = job.size
@@ -179,8 +228,10 @@ class Jobs:
     async def _end(self, job: Job, status: JobStatus, results: list[ContainerResult]) -> None:
         now = self._clock()
         if not await _until_stored(lambda: self._store.finish(job, status, results, now)):
-            _LOG.error("job_ended_elsewhere")
+            _LOG.warning("job_ended_elsewhere")
             return
+        self._metrics.jobs_finished.labels(job.kind, status).inc()
+        self._metrics.job_seconds.labels(job.kind).observe(now - job.created_at)
         seconds = round(now - job.created_at, 3)
         _LOG.info("job_finished", status=status, containers=job.containers, seconds=seconds)
 

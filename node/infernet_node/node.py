@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from infernet_node.api.app import create_app
-from infernet_node.api.identity import default_status_networks
+from infernet_node.api.identity import own_networks
 from infernet_node.api.rate_limit import RateLimiter
 from infernet_node.api.services import ChainAccess, Services
 from infernet_node.chain import ChainService
@@ -21,6 +21,7 @@ from infernet_node.containers.endpoint import Endpoint, endpoints_of
 from infernet_node.containers.managed import ManagedContainers
 from infernet_node.containers.plan import assign_ports
 from infernet_node.jobs import Jobs
+from infernet_node.metrics import Metrics
 from infernet_node.pipeline import Pipeline
 from infernet_node.server import HttpServer, listen
 from infernet_node.store.database import Database, StoreError
@@ -76,21 +77,24 @@ async def assemble(config: Config, runtime: str | None, stack: AsyncExitStack) -
     client = await ContainerClient.open(config.jobs.max_answer_bytes)
     stack.push_async_callback(client.close)
     endpoints = endpoints_of(config.containers, runtime)
-    pipeline = Pipeline(endpoints, client)
-    store = JobStore(database)
+    metrics = Metrics()
+    pipeline = Pipeline(endpoints, client, metrics)
+    store = JobStore(database, metrics)
     stack.push_async_callback(store.close)
     chain = _chain(config, pipeline, database) if config.chain.enabled else None
     if chain:
         stack.push_async_callback(chain.port.close)
-    networks = config.server.status_allowed_ips
+    reporters, operators = config.server.status_allowed_ips, config.server.operator_ips
     return Services(
         config=config,
-        jobs=Jobs(store, pipeline, config.jobs),
-        streams=Streams(store, pipeline, config.jobs),
+        jobs=Jobs(store, pipeline, config.jobs, metrics=metrics),
+        streams=Streams(store, pipeline, config.jobs, metrics=metrics),
         store=store,
         client=client,
         endpoints=endpoints,
-        status_networks=default_status_networks(runtime) if networks is None else networks,
+        status_networks=own_networks(runtime) if reporters is None else reporters,
+        operator_networks=own_networks(runtime) if operators is None else operators,
+        metrics=metrics,
         managed=await _managed(config, client, endpoints, runtime, stack),
         chain=chain,
     )
@@ -107,7 +111,8 @@ async def serve(
     config = services.config
     # Before any new job has a row, so that none is taken for one of an earlier process.
     resumed = await services.jobs.resume()
-    server = HttpServer(create_app(services, limiter))
+    _watch(services)
+    server = HttpServer(create_app(services, limiter), config.server.tls)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     background: list[asyncio.Task[Any]] = [
         asyncio.create_task(work) for work in _background(services)
@@ -127,9 +132,25 @@ async def serve(
         services.jobs.close(grace, stop.urgent), services.streams.close(grace, stop.urgent)
     )
     await asyncio.wait(background)
+    services.store.changes.close()
     server.stop()
     await serving
     _LOG.info("stopped")
+
+
+def _watch(services: Services) -> None:
+    """Lets figures that are not counted be read where they are."""
+    metrics, jobs, limits = services.metrics, services.jobs, services.config.jobs
+    metrics.watch("jobs_running", "Jobs in their containers now.", lambda: jobs.running)
+    metrics.watch("jobs_running_limit", "Most at the same time.", lambda: limits.max_running)
+    metrics.watch("jobs_waiting", "Jobs accepted and not started.", lambda: jobs.waiting)
+    metrics.watch("jobs_pending_limit", "Most running or waiting.", lambda: limits.max_pending)
+    metrics.watch("streams_open", "Streams being sent now.", lambda: services.streams.running)
+    metrics.watch("followers", "Clients that follow a job.", lambda: len(services.store.changes))
+    metrics.watch_containers(services.known, services.is_running)
+    if chain := services.chain:
+        ready = "Whether the chain work goes on: 1 or 0."
+        metrics.watch("chain_ready", ready, lambda: chain.port.status == "ready")
 
 
 def _with_distinct_ports(config: Config) -> Config:

@@ -1,12 +1,14 @@
 """Containers one after the other, each on the answer of the one before."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from infernet_node.containers.calls import ContainerCallError, ContainerClient
 from infernet_node.containers.endpoint import Endpoint
+from infernet_node.metrics import Metrics
 from infernet_protocol.messages import (
     ContainerError,
     ContainerInput,
@@ -51,9 +53,15 @@ class Pipeline:
         client: connections to them; stays the caller's to close.
     """
 
-    def __init__(self, endpoints: Mapping[str, Endpoint], client: ContainerClient) -> None:
+    def __init__(
+        self,
+        endpoints: Mapping[str, Endpoint],
+        client: ContainerClient,
+        metrics: Metrics | None = None,
+    ) -> None:
         self._endpoints = endpoints
         self._client = client
+        self._metrics = metrics or Metrics()
 
     async def run(
         self,
@@ -84,7 +92,8 @@ class Pipeline:
                 "requires_proof": requires_proof,
             }
             try:
-                answer = await self._client.ask(self._endpoint(containers[hop]), question)
+                with self._measured(containers[hop]) as endpoint:
+                    answer = await self._client.ask(endpoint, question)
             except ContainerCallError as error:
                 results.append(ContainerError(container=containers[hop], error=str(error)))
                 return PipelineOutcome(results, refused=error.refused)
@@ -107,9 +116,24 @@ class Pipeline:
             "destination": int(JobLocation.STREAM),
             "data": data,
         }
-        async with aclosing(self._client.stream(self._endpoint(container), question)) as pieces:
-            async for piece in pieces:
-                yield piece
+        with self._measured(container) as endpoint:
+            async with aclosing(self._client.stream(endpoint, question)) as pieces:
+                async for piece in pieces:
+                    yield piece
+
+    @contextmanager
+    def _measured(self, container: str) -> Iterator[Endpoint]:
+        endpoint = self._endpoint(container)
+        still_open = self._metrics.container_calls_open.labels(container)
+        began, outcome = time.monotonic(), "failed"
+        still_open.inc()
+        try:
+            yield endpoint
+            outcome = "computed"
+        finally:
+            still_open.dec()
+            self._metrics.container_calls.labels(container, outcome).inc()
+            self._metrics.container_seconds.labels(container).observe(time.monotonic() - began)
 
     def _endpoint(self, container: str) -> Endpoint:
         try:

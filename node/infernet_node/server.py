@@ -8,10 +8,10 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from infernet_node.config import ServerConfig
+from infernet_node.config import ServerConfig, TlsConfig
 
 _BACKLOG = 2048
 _LAST_ANSWERS = 5
@@ -101,7 +101,7 @@ class _Connection(HttpToolsProtocol):
 class HttpServer(uvicorn.Server):
     """uvicorn without its signal handlers: when the node stops is the node's decision."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: ASGIApp, tls: TlsConfig | None = None) -> None:
         logging.getLogger("uvicorn.error").addFilter(_is_unexpected)
         self._stop = asyncio.Event()
         super().__init__(
@@ -118,6 +118,8 @@ class HttpServer(uvicorn.Server):
                 server_header=False,
                 backlog=_BACKLOG,
                 timeout_graceful_shutdown=_LAST_ANSWERS,
+                ssl_certfile=tls.certificate if tls else None,
+                ssl_keyfile=tls.private_key if tls else None,
             )
         )
 

@@ -13,6 +13,7 @@ from infernet_node.admission import Admission
 from infernet_node.config import JobsConfig
 from infernet_node.containers.calls import ContainerCallError
 from infernet_node.jobs import JobOrder, new_job
+from infernet_node.metrics import Metrics
 from infernet_node.pipeline import Pipeline
 from infernet_node.store.job import Job, JobKind
 from infernet_node.store.jobs import JobStore
@@ -40,13 +41,20 @@ class Streams:
         pipeline: Pipeline,
         limits: JobsConfig,
         clock: Callable[[], float] = time.time,
+        metrics: Metrics | None = None,
     ) -> None:
         self._store = store
         self._pipeline = pipeline
         self._clock = clock
         self._admission = Admission(limits.max_running, limits.max_pending_bytes)
+        self._metrics = metrics or Metrics()
         self._running: set[asyncio.Task[Any]] = set()
         self._reason = _CLIENT_LEFT
+
+    @property
+    def running(self) -> int:
+        """Streams being sent now."""
+        return len(self._running)
 
     async def open(self, order: JobOrder, owner: str) -> Job:
         """Accepts a streamed job and returns it once its row is committed.
@@ -64,6 +72,7 @@ class Streams:
         except BaseException:
             self._admission.leave(size)
             raise
+        self._metrics.jobs_accepted.labels(job.kind).inc()
         return job
 
     async def deliver(self, job: Job, write: Write) -> None:
@@ -121,6 +130,8 @@ class Streams:
     async def _end(self, job: Job, status: JobStatus, result: ContainerResult) -> None:
         now = self._clock()
         await self._store.finish(job, status, [result], now)
+        self._metrics.jobs_finished.labels(job.kind, status).inc()
+        self._metrics.job_seconds.labels(job.kind).observe(now - job.created_at)
         seconds = round(now - job.created_at, 3)
         _LOG.info("stream_finished", status=status, container=job.containers[0], seconds=seconds)
 

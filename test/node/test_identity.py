@@ -8,8 +8,8 @@ from starlette.requests import HTTPConnection
 from infernet_node.api.identity import (
     LOOPBACK,
     caller_ip,
-    default_status_networks,
     docker_networks,
+    own_networks,
     within,
 )
 
@@ -76,7 +76,7 @@ def test_docker_networks_leave_the_gateway_out() -> None:
 
 
 def test_outside_docker_only_loopback_may_report() -> None:
-    assert default_status_networks(None) == LOOPBACK
+    assert own_networks(None) == LOOPBACK
     assert within("127.0.0.1", LOOPBACK)
     assert within("::1", LOOPBACK)
 

@@ -1,101 +1,146 @@
 """All routes as one ASGI application."""
 
+import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Route
 
-from infernet_node import __version__
-from infernet_node.api.errors import ApiError, InternalError, RateLimitedError
+from infernet_node.api.caller import ApiKeys, Caller
+from infernet_node.api.errors import (
+    ApiError,
+    InternalError,
+    RateLimitedError,
+    UnauthorizedError,
+)
+from infernet_node.api.event_routes import EventRoutes
 from infernet_node.api.identity import caller_ip
 from infernet_node.api.job_routes import JobRoutes
 from infernet_node.api.node_routes import NodeRoutes
+from infernet_node.api.openapi import describe
 from infernet_node.api.rate_limit import RateLimiter
 from infernet_node.api.responses import json_response
 from infernet_node.api.services import Services
 
 _LOG = structlog.get_logger(__name__)
 
-Handler = Callable[[Request, str | None], Awaitable[Response]]
+Handler = Callable[[Request, Caller], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(services: Services, limiter: RateLimiter) -> FastAPI:
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """What is asked of the callers of a route before its handler sees them."""
+
+    limited: bool = True
+    """Whether requests are counted."""
+    takes_keys: bool = True
+    """Whether ``Authorization`` holds an API key; else the route gives it its own meaning."""
+    needs_key: bool = False
+    """Whether ``server.require_api_key`` is about this route."""
+
+
+_OPEN = _Rule()
+_JOBS = _Rule(needs_key=True)
+_INSIDE = _Rule(limited=False, takes_keys=False)
+
+
+def create_app(services: Services, limiter: RateLimiter) -> Starlette:
     """Returns the REST interface of a node."""
-    app = FastAPI(
-        title="Infernet node",
-        version=__version__,
-        docs_url=None,
-        redoc_url=None,
+    about, jobs, events = NodeRoutes(services), JobRoutes(services), EventRoutes(services)
+    gate = _Gate(services, limiter)
+    # Routes are tried in this order, so the busiest come first.
+    table: list[tuple[str, str, _Rule, Handler]] = [
+        ("GET", "/api/jobs", _JOBS, jobs.read),
+        ("POST", "/api/jobs", _JOBS, jobs.create),
+        ("POST", "/api/jobs/batch", _JOBS, jobs.create_batch),
+        ("POST", "/api/jobs/stream", _JOBS, jobs.create_stream),
+        ("GET", "/api/jobs/{id}/events", _JOBS, events.follow),
+        ("DELETE", "/api/jobs/{id}", _JOBS, jobs.delete),
+        ("GET", "/health", _OPEN, about.health),
+        ("GET", "/health/ready", _OPEN, about.ready),
+        ("GET", "/info", _OPEN, about.info),
+        ("GET", "/resources", _OPEN, about.resources),
+        ("PUT", "/api/status", _INSIDE, about.report_status),
+        ("GET", "/metrics", _INSIDE, about.metrics),
+        ("GET", "/openapi.json", _OPEN, describe),
+    ]
+    return Starlette(
+        routes=[
+            Route(path, gate.guard(f"{method} {path}", rule, handler), methods=[method])
+            for method, path, rule, handler in table
+        ],
         exception_handlers={HTTPException: _plain_refusal},
     )
-    about, jobs = NodeRoutes(services), JobRoutes(services)
-    limited = _Wrapper(services, limiter)
-    unlimited = _Wrapper(services, None)
-    # Routes are tried in this order, so the busiest come first.
-    for method, path, wrapper, handler in (
-        ("GET", "/api/jobs", limited, jobs.read),
-        ("POST", "/api/jobs", limited, jobs.create),
-        ("POST", "/api/jobs/batch", limited, jobs.create_batch),
-        ("POST", "/api/jobs/stream", limited, jobs.create_stream),
-        ("GET", "/health", limited, about.health),
-        ("GET", "/health/ready", limited, about.ready),
-        ("GET", "/info", limited, about.info),
-        ("GET", "/resources", limited, about.resources),
-        ("PUT", "/api/status", unlimited, about.report_status),
-    ):
-        app.add_api_route(
-            path,
-            wrapper.wrap(f"{method} {path}", handler),
-            methods=[method],
-            summary=handler.__doc__,
-            operation_id=handler.__name__,
-            response_model=None,
-        )
-    return app
 
 
-class _Wrapper:
+class _Gate:
     """What every route has in common: the caller, the rate limit, errors as JSON."""
 
-    def __init__(self, services: Services, limiter: RateLimiter | None) -> None:
-        self._trusted = services.config.server.trusted_proxies
+    def __init__(self, services: Services, limiter: RateLimiter) -> None:
+        server = services.config.server
+        self._trusted = server.trusted_proxies
+        self._keys = ApiKeys(server.api_keys)
+        self._key_required = server.require_api_key
         self._limiter = limiter
+        self._metrics = services.metrics
 
-    def wrap(self, name: str, handler: Handler) -> Endpoint:
+    def guard(self, name: str, rule: _Rule, handler: Handler) -> Endpoint:
+        seconds = self._metrics.request_seconds.labels(name)
+
         async def endpoint(request: Request) -> Response:
-            ip = caller_ip(request, self._trusted)
-            if self._limiter is None:
-                return await _answer(name, handler, request, ip)
-            decision = self._limiter.take((name, ip))
-            if decision.allowed:
-                response = await _answer(name, handler, request, ip)
-            else:
-                response = _refusal(RateLimitedError.after(decision.retry_after))
-            response.headers.update(decision.headers)
+            began = time.perf_counter()
+            response = await self._respond(name, rule, handler, request)
+            seconds.observe(time.perf_counter() - began)
+            self._metrics.requests.labels(name, str(response.status_code)).inc()
             return response
 
         return endpoint
 
+    async def _respond(
+        self, name: str, rule: _Rule, handler: Handler, request: Request
+    ) -> Response:
+        ip = caller_ip(request, self._trusted)
+        if not rule.limited:
+            return await self._admitted(name, rule, handler, request, ip)
+        decision = self._limiter.take((name, ip))
+        if decision.allowed:
+            response = await self._admitted(name, rule, handler, request, ip)
+        else:
+            response = _refusal(RateLimitedError.after(decision.retry_after))
+        response.headers.update(decision.headers)
+        return response
 
-async def _answer(name: str, handler: Handler, request: Request, ip: str | None) -> Response:
-    try:
-        return await handler(request, ip)
-    except InternalError as error:
-        _LOG.error("request_failed", route=name, cause=repr(error.__cause__))
-        return _refusal(error)
-    except ApiError as error:
-        return _refusal(error)
-    except ClientDisconnect:
-        # Nobody reads this answer.
-        return Response(status_code=400)
-    except Exception:  # noqa: BLE001 - a caller gets JSON whatever happens
-        _LOG.exception("request_crashed", route=name)
-        return _refusal(InternalError("Internal server error: see the log of the node"))
+    async def _admitted(
+        self, name: str, rule: _Rule, handler: Handler, request: Request, ip: str | None
+    ) -> Response:
+        try:
+            return await handler(request, self._caller(request, ip, rule))
+        except InternalError as error:
+            _LOG.error("request_failed", route=name, cause=repr(error.__cause__))
+            return _refusal(error)
+        except ApiError as error:
+            return _refusal(error)
+        except ClientDisconnect:
+            # Nobody reads this answer.
+            return Response(status_code=400)
+        except Exception:  # noqa: BLE001 - a caller gets JSON whatever happens
+            _LOG.exception("request_crashed", route=name)
+            return _refusal(InternalError("Internal server error: see the log of the node"))
+
+    def _caller(self, request: Request, ip: str | None, rule: _Rule) -> Caller:
+        if not rule.takes_keys:
+            return Caller(ip)
+        key = self._keys.name_of(request.headers.get("authorization"))
+        if key is None and rule.needs_key and self._key_required:
+            raise UnauthorizedError("API key is required; send Authorization: Bearer <key>")
+        return Caller(ip, key)
 
 
 def _refusal(error: ApiError) -> Response:

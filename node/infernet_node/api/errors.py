@@ -31,6 +31,28 @@ class MalformedError(ApiError):
     status = 400
 
 
+class UnauthorizedError(ApiError):
+    """The caller does not show an API key that this node knows."""
+
+    status = 401
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": "Bearer"}
+
+
+class NotFoundError(ApiError):
+    """There is no such thing, or it is somebody else's."""
+
+    status = 404
+
+
+class ReusedKeyError(ApiError):
+    """An ``Idempotency-Key`` came with another request before."""
+
+    status = 422
+
+
 class ForbiddenError(ApiError):
     """This caller may not do this."""
 

@@ -61,8 +61,8 @@ def docker_networks(routes: str) -> list[IPNetwork]:
     return networks
 
 
-def default_status_networks(runtime: str | None) -> tuple[IPNetwork, ...]:
-    """Returns who may report a status unless the configuration says otherwise.
+def own_networks(runtime: str | None) -> tuple[IPNetwork, ...]:
+    """Returns where the node's own machine and containers are: loopback, and in Docker its network.
 
     Args:
         runtime: the environment variable ``RUNTIME``.

@@ -22,6 +22,7 @@ from infernet_protocol.messages import JobStatus
 from infernet_protocol.subscription import Subscription
 
 _BODY_SECONDS = 60.0
+_REQUEST_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 _JOB_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _STATUSES: dict[str, JobStatus] = {
     "success": "success",
@@ -53,8 +54,21 @@ async def read_json(request: Request, max_bytes: int) -> Any:
         raise MalformedError(f"body: {error}") from None
 
 
+def request_key(request: Request) -> str | None:
+    """Returns the ``Idempotency-Key`` of a request, ``None`` if it has none.
+
+    Raises:
+        MalformedError: if it is no such key.
+    """
+    key = request.headers.get("idempotency-key")
+    if key is not None and not _REQUEST_KEY.fullmatch(key):
+        raise MalformedError("Idempotency-Key: must be 1 to 128 visible ASCII characters")
+    return key
+
+
 async def _read(request: Request, max_bytes: int) -> bytes:
     too_large = TooLargeError(f"body: must not be longer than {max_bytes} bytes")
+    # The server has refused lengths that are no numbers.
     if int(request.headers.get("content-length", 0)) > max_bytes:
         raise too_large
     body = bytearray()

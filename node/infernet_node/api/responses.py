@@ -7,9 +7,35 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from infernet_node.api.caller import Caller
+from infernet_node.api.errors import MalformedError
 from infernet_node.json_text import serialise
 from infernet_node.store.job import Job
 from infernet_node.streams import StreamBrokenError, Streams
+
+
+def identified(caller: Caller) -> str:
+    """Returns whose jobs the caller's are.
+
+    Raises:
+        MalformedError: if nothing tells callers apart.
+    """
+    if caller.owner is None:
+        raise MalformedError("Could not get client IP address")
+    return caller.owner
+
+
+def job_result(job: Job, *, with_intermediate: bool) -> dict[str, Any]:
+    """Returns a job as clients read it."""
+    finished = job.status != "running"
+    result: dict[str, Any] = {
+        "id": job.id,
+        "status": job.status,
+        "result": job.results[-1] if finished and job.results else None,
+    }
+    if with_intermediate:
+        result["intermediate_results"] = job.results[:-1] if finished else job.results
+    return result
 
 
 def json_response(

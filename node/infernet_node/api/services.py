@@ -10,6 +10,7 @@ from infernet_node.containers.calls import ContainerClient
 from infernet_node.containers.endpoint import Endpoint
 from infernet_node.containers.managed import ManagedContainers
 from infernet_node.jobs import Jobs
+from infernet_node.metrics import Metrics
 from infernet_node.ports import ChainPort
 from infernet_node.store.jobs import JobStore
 from infernet_node.streams import Streams
@@ -35,6 +36,9 @@ class Services:
     endpoints: Mapping[str, Endpoint]
     status_networks: Sequence[IPNetwork]
     """Who may report a status."""
+    operator_networks: Sequence[IPNetwork]
+    """Who may see the figures of the node, and containers that are not external."""
+    metrics: Metrics
     managed: ManagedContainers | None = None
     """``None`` when the node starts no containers itself."""
     chain: ChainAccess | None = None

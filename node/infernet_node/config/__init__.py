@@ -3,6 +3,7 @@
 from infernet_node.config.errors import ConfigError
 from infernet_node.config.loading import LoadedConfig, load_config, parse_config
 from infernet_node.config.models import (
+    ApiKeyConfig,
     ChainConfig,
     Config,
     ContainerConfig,
@@ -15,11 +16,13 @@ from infernet_node.config.models import (
     ServerConfig,
     SnapshotSyncConfig,
     StoreConfig,
+    TlsConfig,
     WalletConfig,
 )
 from infernet_node.config.secrets import secrets_of
 
 __all__ = [
+    "ApiKeyConfig",
     "ChainConfig",
     "Config",
     "ConfigError",
@@ -34,6 +37,7 @@ __all__ = [
     "ServerConfig",
     "SnapshotSyncConfig",
     "StoreConfig",
+    "TlsConfig",
     "WalletConfig",
     "load_config",
     "parse_config",

@@ -22,6 +22,8 @@ _FROM_ENVIRONMENT = {
     "INFERNET_RPC_URL": ("chain", "rpc_url"),
     "INFERNET_STORE_URL": ("store", "url"),
     "INFERNET_STATUS_TOKEN": ("server", "status_token"),
+    "INFERNET_API_KEYS": ("server", "api_keys"),
+    "INFERNET_DOCKER_PASSWORD": ("docker", "password"),
 }
 """Variables that win over the file. With ``_FILE`` appended they name a file with the value."""
 

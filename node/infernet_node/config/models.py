@@ -20,8 +20,10 @@ from pydantic import (
 from infernet_node.config.types import (
     Address,
     BaseUrl,
+    KeyName,
     LowerAddress,
     Network,
+    Sha256,
     checksum_address,
     hex_private_key,
     rpc_url,
@@ -47,6 +49,23 @@ class RateLimitConfig(_Section):
     period: PositiveInt = 60
 
 
+class ApiKeyConfig(_Section):
+    """A client that owns its jobs whatever address it comes from."""
+
+    name: KeyName
+    sha256: Sha256
+    """Hash of the key; ``infernet-node new-api-key NAME`` makes both."""
+
+
+class TlsConfig(_Section):
+    """Files in PEM form. They are read when the node starts."""
+
+    certificate: str
+    """The certificate, and those up to the root."""
+    private_key: str
+    """Without a passphrase."""
+
+
 class ServerConfig(_Section):
     """The REST interface."""
 
@@ -65,6 +84,35 @@ class ServerConfig(_Section):
     """Ours: who may ``PUT /api/status``; null is loopback, and in Docker the own network."""
     status_token: SecretStr | None = None
     """Ours: bearer token that ``PUT /api/status`` must carry as well."""
+    api_keys: tuple[ApiKeyConfig, ...] = ()
+    """Ours: clients known by ``Authorization: Bearer <key>`` instead of by their address."""
+    require_api_key: bool = False
+    """Ours: whether jobs are for holders of such a key only."""
+    operator_ips: tuple[Network, ...] | None = None
+    """Ours: whom ``/metrics`` answers and containers that are not external are shown to;
+    null is loopback, and in Docker the own network."""
+    max_followers: PositiveInt = 1000
+    """Ours: clients that follow events of jobs at the same time."""
+    tls: TlsConfig | None = None
+    """Ours: HTTPS instead of HTTP."""
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        """Reads the environment's form, ``name:sha256,name:sha256``."""
+        if not isinstance(value, str):
+            return value
+        pairs = [pair.strip().partition(":") for pair in value.split(",") if pair.strip()]
+        return [{"name": name, "sha256": digest} for name, _, digest in pairs]
+
+    @model_validator(mode="after")
+    def _keys_agree(self) -> Self:
+        names = [key.name for key in self.api_keys]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise_problems([("api_keys", f"must not name {twice[0]} twice")])
+        if self.require_api_key and not self.api_keys:
+            raise_problems([("require_api_key", "needs at least one key in api_keys")])
+        return self
 
 
 class JobsConfig(_Section):

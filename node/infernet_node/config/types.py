@@ -92,4 +92,26 @@ LowerAddress = Annotated[str, AfterValidator(_lower_address)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 """Without a slash at its end; may be empty."""
 
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_KEY_NAME = re.compile(r"[A-Za-z0-9._-]{1,48}")
+
+
+def _sha256(value: str) -> str:
+    if not _SHA256.fullmatch(value):
+        raise ValueError("must be the SHA-256 of the key, 64 hex digits; see new-api-key")
+    return value.lower()
+
+
+def _key_name(value: str) -> str:
+    if not _KEY_NAME.fullmatch(value):
+        raise ValueError("must be 1 to 48 letters, digits or any of . _ -")
+    return value
+
+
+Sha256 = Annotated[str, AfterValidator(_sha256)]
+"""64 hex digits in lower case."""
+
+KeyName = Annotated[str, AfterValidator(_key_name)]
+"""Names the owner of jobs, so it is short and plain."""
+
 Network = Annotated[IPNetwork, BeforeValidator(_network), PlainSerializer(str)]

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infernet_node.metrics import Metrics
 from infernet_node.store.database import Database
 
 Row = dict[str, Any]
@@ -23,8 +24,9 @@ class GroupCommit:
     for the one before.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, metrics: Metrics) -> None:
         self._database = database
+        self._metrics = metrics
         self._waiting: _Waiting = {}
         self._writer: asyncio.Task[None] | None = None
 
@@ -55,16 +57,18 @@ class GroupCommit:
         """Commits a group; ``False`` if it failed and may succeed in parts."""
         outcomes: list[tuple[asyncio.Future[bool], bool]] = []
         try:
-            async with self._database.transaction() as connection:
-                for operation, writes in group.items():
-                    effects = await operation(connection, [row for row, _ in writes])
-                    outcomes += zip((done for _, done in writes), effects, strict=True)
+            with self._metrics.store_commit_seconds.time():
+                async with self._database.transaction() as connection:
+                    for operation, writes in group.items():
+                        effects = await operation(connection, [row for row, _ in writes])
+                        outcomes += zip((done for _, done in writes), effects, strict=True)
         except Exception as error:  # noqa: BLE001 - whatever it is, the writers must hear of it
             futures = [done for writes in group.values() for _, done in writes]
             if len(futures) > 1:
                 return False
             _settle(futures[0], error)
             return True
+        self._metrics.store_writes.inc(len(outcomes))
         for done, effect in outcomes:
             _settle(done, effect)
         return True

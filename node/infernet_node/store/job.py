@@ -25,7 +25,7 @@ class Job:
 
     id: str
     owner: str
-    """IP address of the caller."""
+    """Address of the caller, or ``key:`` and the name of its API key."""
     kind: JobKind
     containers: list[str]
     data: dict[str, Any] = field(repr=False)
@@ -39,6 +39,18 @@ class Job:
     results: list[ContainerResult] = field(default_factory=list, repr=False)
     """Of every container that has answered so far, in order."""
     attempts: int = 1
+    request: "RequestKey | None" = field(default=None, repr=False)
+    """By which a repetition of the request is recognised."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """What a caller calls a request, so as to be able to send it again."""
+
+    key: str
+    """Up to 160 characters; unique for an owner."""
+    digest: str
+    """SHA-256 of what was asked, 64 hex digits."""
 
 
 class FinishedJobs:

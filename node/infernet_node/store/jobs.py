@@ -25,9 +25,11 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infernet_node.json_text import serialise
+from infernet_node.metrics import Metrics
+from infernet_node.store.changes import Changes
 from infernet_node.store.database import Database, metadata
 from infernet_node.store.group_commit import GroupCommit, Row
-from infernet_node.store.job import FinishedJobs, Job, JobKind
+from infernet_node.store.job import FinishedJobs, Job, JobKind, RequestKey
 from infernet_protocol.messages import ContainerResult, JobStatus
 
 _jobs = Table(
@@ -44,6 +46,17 @@ _jobs = Table(
     Column("attempts", Integer, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("finished_at", Float),
+    Column("request_key", String(160)),
+    Column("request_digest", String(64)),
+)
+_OF_REQUEST = _jobs.c.request_key.is_not(None)
+Index(
+    "jobs_by_request",
+    _jobs.c.owner,
+    _jobs.c.request_key,
+    unique=True,
+    sqlite_where=_OF_REQUEST,
+    postgresql_where=_OF_REQUEST,
 )
 Index("jobs_by_owner", _jobs.c.owner, _jobs.c.created_at)
 Index("jobs_by_end", _jobs.c.finished_at)
@@ -68,9 +81,11 @@ class JobStore:
     The cache assumes that this process alone writes the rows of the jobs it runs.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, metrics: Metrics | None = None) -> None:
         self._database = database
-        self._group = GroupCommit(database)
+        self._group = GroupCommit(database, metrics or Metrics())
+        self.changes = Changes()
+        """Told of every change of a job, once it is committed."""
         self._running: dict[str, Job] = {}
         self._finished = FinishedJobs(_CACHED_JOBS, _CACHED_BYTES)
 
@@ -91,6 +106,8 @@ class JobStore:
             "results": "[]",
             "attempts": job.attempts,
             "created_at": job.created_at,
+            "request_key": job.request.key if job.request else None,
+            "request_digest": job.request.digest if job.request else None,
         }
         await self._group.write(_insert, row)
         self._running[job.id] = job
@@ -101,6 +118,7 @@ class JobStore:
         moved = await self._group.write(_record, row)
         if moved:
             job.results = list(results)
+            self.changes.tell(job.id)
         return moved
 
     async def finish(
@@ -121,6 +139,7 @@ class JobStore:
         if moved:
             job.status, job.results, job.data = status, list(results), {}
             self._finished.add(job, len(text))
+            self.changes.tell(job.id)
         return moved
 
     async def find(self, owner: str, ids: Iterable[str]) -> list[Job]:
@@ -131,6 +150,23 @@ class JobStore:
         if missing:
             found.update(await self._read(missing))
         return [job for job in found.values() if job and job.owner == owner]
+
+    async def of_request(self, owner: str, key: str) -> tuple[str, RequestKey] | None:
+        """Returns the id of the job that an owner asked for under a key, and what was asked."""
+        query = select(_jobs.c.id, _jobs.c.request_digest).where(
+            _jobs.c.owner == owner, _jobs.c.request_key == key
+        )
+        async with self._database.transaction() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return (row.id, RequestKey(key, row.request_digest)) if row else None
+
+    async def delete(self, job: Job) -> None:
+        """Forgets a job and all that is known of it."""
+        async with self._database.transaction() as connection:
+            await connection.execute(delete(_jobs).where(_jobs.c.id == job.id))
+        self._running.pop(job.id, None)
+        self._finished.discard(job.id)
+        self.changes.tell(job.id)
 
     async def ids(self, owner: str, statuses: Collection[JobStatus]) -> list[str]:
         """Returns an owner's job ids, the newest 100,000 of them, running ones first."""
@@ -175,11 +211,14 @@ class JobStore:
 
     async def report(
         self, job_id: str, owner: str, status: JobStatus, containers: list[str], now: float
-    ) -> None:
+    ) -> bool:
         """Keeps the status of a job that a container runs on its own.
 
         Args:
             owner: whose job it is, if it is new.
+
+        Returns:
+            Whether that changed anything.
 
         Raises:
             ReportRefusedError: if the node runs the job itself, or it has ended otherwise.
@@ -207,6 +246,8 @@ class JobStore:
                 await connection.execute(update(_jobs).where(_jobs.c.id == job_id).values(change))
             elif known["status"] != status:
                 raise ReportRefusedError(f"The job has already ended: {known['status']}")
+        self.changes.tell(job_id)
+        return known is None or known["status"] != status
 
     async def delete_old(self, *, ended_before: float, keep: int) -> int:
         """Deletes up to 1,000 finished jobs that are too old or too many.
