@@ -51,7 +51,6 @@ class Server(BaseApplication):  # type: ignore[misc]
             "logger_class": ServiceLogger,
             "control_socket_disable": True,
             "child_exit": multiprocess.forget_worker,
-            "on_exit": multiprocess.clean_up,
         }
         super().__init__()
 

@@ -7,14 +7,28 @@ environment. So nothing here imports it before that is set.
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
-def prepare() -> None:
-    """Makes a directory of this run's own: counts of another one would be added to its."""
-    os.environ[DIRECTORY_VARIABLE] = tempfile.mkdtemp(prefix="tgi-service-metrics-")
+@contextmanager
+def metrics_directory() -> Iterator[None]:
+    """Makes a directory of this run's own, and removes it at the end.
+
+    Counts of another run would be added to its. A worker, which leaves this block too, since
+    it is a copy of the process that entered it, removes nothing.
+    """
+    owner = os.getpid()
+    directory = tempfile.mkdtemp(prefix="tgi-service-metrics-")
+    os.environ[DIRECTORY_VARIABLE] = directory
+    try:
+        yield
+    finally:
+        if os.getpid() == owner:
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def forget_worker(server: Any, worker: Any) -> None:
@@ -22,8 +36,3 @@ def forget_worker(server: Any, worker: Any) -> None:
     from prometheus_client.multiprocess import mark_process_dead
 
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
-
-
-def clean_up(server: Any) -> None:
-    """gunicorn's hook for its own end."""
-    shutil.rmtree(os.environ[DIRECTORY_VARIABLE], ignore_errors=True)

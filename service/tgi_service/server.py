@@ -70,8 +70,8 @@ def main(
     def make_app() -> Flask:
         return _make_app(settings, workflow, slots)
 
-    multiprocess.prepare()
-    Server(make_app, addresses=options.addresses, workers=options.workers).run()
+    with multiprocess.metrics_directory():
+        Server(make_app, addresses=options.addresses, workers=options.workers).run()
 
 
 def read_options(arguments: Sequence[str] | None, *, in_container: bool) -> Options:

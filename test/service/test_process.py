@@ -9,17 +9,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from test.service.serving import QUESTION, environment
 from test.support.mock_tgi import Behaviour, MockTGI, overloaded
-from tgi_service.server import read_options
 
 COMMAND = (sys.executable, "-c", "from tgi_service.server import main; main()")
 JOB = {"source": 1, "destination": 1, "data": {"text": QUESTION}}
@@ -47,8 +45,9 @@ def run(
 class Running:
     """A service process that listens on a socket of the test."""
 
-    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
+    def __init__(self, process: subprocess.Popen[str], port: int, temporary: Path) -> None:
         self.process = process
+        self.temporary = temporary
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.http = httpx.Client(base_url=self.url, timeout=20)
@@ -88,7 +87,7 @@ def running(variables: dict[str, str], *options: str, cwd: Path | None = None) -
                 pass_fds=[listener.fileno()],
             )
             port = listener.getsockname()[1]
-        service = Running(process, port)
+        service = Running(process, port, Path(temporary))
         try:
             yield service
         finally:
@@ -111,6 +110,7 @@ def test_workers_share_one_probe_and_their_metrics(tgi: MockTGI) -> None:
 
         service.terminate()
         output = service.end()
+        assert list(service.temporary.iterdir()) == []
 
     assert service.process.returncode == 0
     events = [json.loads(line)["event"] for line in output.splitlines()]
@@ -231,55 +231,6 @@ def test_empty_bind_and_two_workers(tgi: MockTGI) -> None:
         process.communicate(timeout=30)
 
     assert "0.0.0.0:3000" in lines[-1] or "('0.0.0.0', 3000)" in lines[-1], "".join(lines)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "in_container", "addresses", "workers"),
-    [
-        ([], True, ["0.0.0.0:3000"], 1),
-        ([], False, ["127.0.0.1:3000"], 1),
-        (["--bind="], False, ["0.0.0.0:3000"], 1),
-        (["--bind=", "--workers=2"], True, ["0.0.0.0:3000"], 2),
-        (["--bind=0.0.0.0:3000", "--workers=2"], True, ["0.0.0.0:3000"], 2),
-        (["-b", "127.0.0.1", "-w", "4"], True, ["127.0.0.1:3000"], 4),
-        (["-b", ":8080"], True, ["0.0.0.0:8080"], 1),
-        (["-b", "[::1]:80", "-b", "[::1]"], True, ["[::1]:80", "[::1]:3000"], 1),
-        (["--bind", "unix:/run/s", "--bind=fd://3"], True, ["unix:/run/s", "fd://3"], 1),
-    ],
-)
-def test_options(
-    arguments: Sequence[str], in_container: bool, addresses: Sequence[str], workers: int
-) -> None:
-    options = read_options(arguments, in_container=in_container)
-
-    assert list(options.addresses) == addresses
-    assert options.workers == workers
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--reload"],
-        ["--worker=2"],
-        ["positional"],
-        ["--workers=0"],
-        ["--workers=two"],
-        ["--workers=-1"],
-        ["--bind=host:port"],
-        ["--bind=host:99999"],
-        ["--bind=http://host"],
-        ["--bind=fd://x"],
-        ["--bind=unix:"],
-    ],
-)
-def test_wrong_option_is_named(
-    arguments: Sequence[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as caught:
-        read_options(arguments, in_container=True)
-
-    assert caught.value.code == 2
-    assert arguments[0].partition("=")[0] in capsys.readouterr().err
 
 
 def test_unknown_option_ends_the_process() -> None:
