@@ -111,6 +111,9 @@ lock: ## Pins the newest versions that pyproject.toml admits
 	@$(PYTHON) -m venv .build/lock && .build/lock/bin/pip install --quiet uv
 	.build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --extra dev pyproject.toml --output-file requirements/dev.lock
+	.build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --extra service --constraint requirements/dev.lock \
+		pyproject.toml --output-file requirements/service.lock
 	.build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --extra audit pyproject.toml --output-file requirements/audit.lock
 	npm update --package-lock-only
