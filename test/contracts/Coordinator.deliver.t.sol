@@ -398,7 +398,7 @@ contract CoordinatorCallbackTest is Deployment {
     function test_RefusedAnswerLeavesTheIntervalOpen() public {
         awkward.behave(AwkwardConsumer.Behaviour.Refuse);
         uint32 id = awkward.subscribe(_once());
-        vm.expectRevert();
+        vm.expectRevert(abi.encodeWithSelector(AwkwardConsumer.Refused.selector, 7));
         _deliver(alice, id, 1);
 
         awkward.behave(AwkwardConsumer.Behaviour.Accept);

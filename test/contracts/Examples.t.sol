@@ -2,15 +2,22 @@
 pragma solidity ^0.8.24;
 
 import {Ownable} from "solady/auth/Ownable.sol";
+import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 import {Coordinator, Subscription} from "../../contracts/Coordinator.sol";
 import {BaseConsumer} from "../../contracts/consumer/Base.sol";
+import {AllowlistedChat} from "../../contracts/examples/AllowlistedChat.sol";
 import {AnswerDecoder} from "../../contracts/examples/AnswerDecoder.sol";
 import {ChatConsumer} from "../../contracts/examples/ChatConsumer.sol";
 import {DelegatedChat} from "../../contracts/examples/DelegatedChat.sol";
+import {LazyChat} from "../../contracts/examples/LazyChat.sol";
 import {MyOnchainSubscription} from "../../contracts/examples/MyOnchainSubscription.sol";
+import {PaidChat} from "../../contracts/examples/PaidChat.sol";
 import {ScheduledChat} from "../../contracts/examples/ScheduledChat.sol";
+import {Allowlist} from "../../contracts/pattern/Allowlist.sol";
+import {Wallet} from "../../contracts/payments/Wallet.sol";
 import {LibSign} from "./lib/LibSign.sol";
 import {Deployment} from "./support/Deployment.sol";
+import {TestToken} from "./support/Tokens.sol";
 
 abstract contract Chats is Deployment {
     string internal constant QUESTION = "Can shrimp actually fry rice fr?";
@@ -286,5 +293,232 @@ contract DelegatedChatTest is Chats {
         chat.cancel(1);
         vm.expectRevert(Ownable.Unauthorized.selector);
         chat.setQuestion("");
+    }
+}
+
+contract AllowlistedChatTest is Chats {
+    AllowlistedChat private chat;
+
+    function setUp() public override {
+        super.setUp();
+        chat = new AllowlistedChat(address(registry), CONTAINER, _nodes(alice));
+    }
+
+    function _nodes(address node) private pure returns (address[] memory nodes) {
+        nodes = new address[](1);
+        nodes[0] = node;
+    }
+
+    function test_KnownNodeAnswers() public {
+        vm.expectEmit(address(chat));
+        emit AllowlistedChat.ChatRequested(1, address(this));
+        uint32 id = chat.chatWithLLM(abi.encode(QUESTION));
+        assertEq(chat.getContainerInputs(id, 1, START, alice), abi.encode(QUESTION));
+
+        vm.expectEmit(address(chat));
+        emit AllowlistedChat.AnswerReceived(id, alice, ANSWER);
+        _answer(alice, id, 1, _output(ANSWER));
+        assertEq(chat.answer(id), ANSWER);
+    }
+
+    function test_RevertWhen_StrangerAnswers() public {
+        uint32 id = chat.chatWithLLM(abi.encode(QUESTION));
+        vm.expectRevert(Allowlist.NodeNotAllowed.selector);
+        _answer(bob, id, 1, _output("forged"));
+        _answer(alice, id, 1, _output(ANSWER));
+    }
+
+    function test_OwnerAdmitsNodes() public {
+        uint32 id = chat.chatWithLLM(abi.encode(QUESTION));
+        bool[] memory statuses = new bool[](1);
+        statuses[0] = true;
+        chat.updateAllowlist(_nodes(bob), statuses);
+        _answer(bob, id, 1, _output(ANSWER));
+
+        vm.expectRevert(Ownable.Unauthorized.selector);
+        vm.prank(stranger);
+        chat.updateAllowlist(_nodes(stranger), statuses);
+    }
+
+    function test_UnreadableAnswerIsRefused() public {
+        uint32 id = chat.chatWithLLM(abi.encode(QUESTION));
+        vm.expectRevert(AnswerDecoder.UnreadableAnswer.selector);
+        _answer(alice, id, 1, "");
+    }
+}
+
+contract LazyChatTest is Chats {
+    LazyChat private chat;
+
+    function setUp() public override {
+        super.setUp();
+        chat = new LazyChat(address(registry), CONTAINER);
+    }
+
+    function test_ReadsTheAnswerFromTheInbox() public {
+        vm.expectEmit(address(chat));
+        emit LazyChat.ChatRequested(1, address(this));
+        uint32 id = chat.chatWithLLM(abi.encode(QUESTION));
+        assertEq(chat.getContainerInputs(id, 1, START, alice), abi.encode(QUESTION));
+        assertTrue(coordinator.getSubscription(id).lazy);
+
+        vm.expectEmit(address(chat));
+        emit LazyChat.AnswerStored(id, alice, 0);
+        _answer(alice, id, 1, _output(ANSWER));
+        assertEq(chat.answer(id), ANSWER);
+        (bytes32 containerId, address node, uint256 index) = chat.location(id);
+        assertEq(abi.encode(containerId, node, index), abi.encode(CONTAINER_HASH, alice, 0));
+    }
+
+    function test_RevertWhen_NotAnswered() public {
+        uint32 id = chat.chatWithLLM(abi.encode(QUESTION));
+        vm.expectRevert(LazyChat.NotAnswered.selector);
+        chat.answer(id);
+    }
+
+    /// @dev A node's own writes change nothing, whatever they claim
+    function test_DirectWritesAreNoAnswers() public {
+        uint32 id = chat.chatWithLLM(abi.encode(QUESTION));
+        vm.prank(alice);
+        inbox.write(CONTAINER_HASH, "", _output("not an answer"), "");
+        _answer(alice, id, 1, _output(ANSWER));
+        assertEq(chat.answer(id), ANSWER);
+    }
+
+    function test_UnreadableAnswerIsRefusedAndTheRequestStaysOpen() public {
+        uint32 id = chat.chatWithLLM(abi.encode(QUESTION));
+        vm.expectRevert(AnswerDecoder.UnreadableAnswer.selector);
+        _answer(alice, id, 1, "");
+        assertEq(inbox.length(CONTAINER_HASH, alice), 0);
+        _answer(bob, id, 1, _output(ANSWER));
+        assertEq(chat.answer(id), ANSWER);
+    }
+}
+
+contract PaidChatTest is Chats {
+    uint256 private constant PRICE = 1 ether;
+
+    PaidChat private inCoin;
+    PaidChat private inTokens;
+    TestToken private token;
+    address private nodeWallet;
+
+    function setUp() public override {
+        super.setUp();
+        token = new TestToken();
+        inCoin = new PaidChat(address(registry), CONTAINER, address(0), PRICE);
+        inTokens = new PaidChat(address(registry), CONTAINER, address(token), PRICE);
+        nodeWallet = factory.createWallet(alice);
+        deal(stranger, 2 * PRICE);
+        token.mint(stranger, 2 * PRICE);
+        vm.prank(stranger);
+        token.approve(address(inTokens), 2 * PRICE);
+    }
+
+    function _ask(PaidChat chat, uint256 value) private returns (uint32) {
+        vm.prank(stranger);
+        return chat.chatWithLLM{value: value}(abi.encode(QUESTION));
+    }
+
+    function _answerPaid(uint32 id) private {
+        vm.prank(alice);
+        coordinator.deliverCompute(id, 1, "", _output(ANSWER), "", nodeWallet);
+    }
+
+    function test_AskerPaysTheNodeInCoin() public {
+        uint32 id = _ask(inCoin, PRICE);
+        assertEq(address(inCoin.WALLET()).balance, PRICE);
+        assertEq(inCoin.payer(id), stranger);
+        assertEq(inCoin.getContainerInputs(id, 1, START, alice), abi.encode(QUESTION));
+
+        vm.expectEmit(address(inCoin));
+        emit PaidChat.AnswerReceived(id, alice, ANSWER);
+        _answerPaid(id);
+
+        assertEq(inCoin.answer(id), ANSWER);
+        assertEq(nodeWallet.balance, 0.8978 ether);
+        assertEq(feeRecipient.balance, 0.1022 ether);
+        assertEq(stranger.balance, PRICE);
+        assertEq(address(inCoin.WALLET()).balance, 0);
+    }
+
+    function test_AskerPaysTheNodeInTokens() public {
+        vm.expectEmit(address(inTokens));
+        emit PaidChat.ChatRequested(1, stranger);
+        uint32 id = _ask(inTokens, 0);
+        _answerPaid(id);
+        assertEq(inTokens.answer(id), ANSWER);
+        assertEq(token.balanceOf(nodeWallet), 0.8978 ether);
+        assertEq(token.balanceOf(stranger), PRICE);
+    }
+
+    function test_RevertWhen_PaymentIsWrong() public {
+        uint256[3] memory values = [uint256(0), PRICE - 1, PRICE + 1];
+        for (uint256 i = 0; i < values.length; i++) {
+            vm.expectRevert(PaidChat.WrongPayment.selector);
+            _ask(inCoin, values[i]);
+        }
+        vm.expectRevert(PaidChat.WrongPayment.selector);
+        _ask(inTokens, PRICE);
+    }
+
+    function test_RevertWhen_TokensAreNotApproved() public {
+        vm.prank(stranger);
+        token.approve(address(inTokens), PRICE - 1);
+        vm.expectRevert(SafeTransferLib.TransferFromFailed.selector);
+        _ask(inTokens, 0);
+        assertEq(coordinator.id(), 1);
+    }
+
+    function test_UnansweredQuestionIsRefunded() public {
+        uint32 coin = _ask(inCoin, PRICE);
+        uint32 tokens = _ask(inTokens, 0);
+
+        vm.startPrank(stranger);
+        vm.expectEmit(address(inCoin));
+        emit PaidChat.Refunded(coin, stranger);
+        inCoin.refund(coin);
+        inTokens.refund(tokens);
+        vm.stopPrank();
+
+        assertEq(stranger.balance, 2 * PRICE);
+        assertEq(token.balanceOf(stranger), 2 * PRICE);
+        vm.expectRevert(Coordinator.SubscriptionNotActive.selector);
+        _answerPaid(coin);
+    }
+
+    function test_RevertWhen_RefundIsNotDue() public {
+        uint32 id = _ask(inCoin, PRICE);
+        vm.expectRevert(PaidChat.NotPayer.selector);
+        inCoin.refund(id);
+
+        vm.startPrank(stranger);
+        inCoin.refund(id);
+        vm.expectRevert(PaidChat.NotPayer.selector);
+        inCoin.refund(id);
+        vm.stopPrank();
+
+        id = _ask(inCoin, PRICE);
+        _answerPaid(id);
+        vm.expectRevert(PaidChat.NotPayer.selector);
+        vm.prank(stranger);
+        inCoin.refund(id);
+    }
+
+    function test_NobodyElseDisposesOfTheWallet() public {
+        Wallet wallet = inCoin.WALLET();
+        assertEq(wallet.owner(), address(inCoin));
+        deal(address(this), 1);
+        (bool ok, bytes memory reason) = address(inCoin).call{value: 1}("");
+        assertFalse(ok);
+        assertEq(reason, abi.encodeWithSelector(PaidChat.NotWallet.selector));
+    }
+
+    function test_UnreadableAnswerIsNotPaid() public {
+        uint32 id = _ask(inCoin, PRICE);
+        vm.expectRevert(AnswerDecoder.UnreadableAnswer.selector);
+        vm.prank(alice);
+        coordinator.deliverCompute(id, 1, "", "", "", nodeWallet);
+        assertEq(address(inCoin.WALLET()).balance, PRICE);
     }
 }
