@@ -23,7 +23,7 @@ from infernet_node.containers.plan import assign_ports
 from infernet_node.jobs import Jobs
 from infernet_node.metrics import Metrics
 from infernet_node.pipeline import Pipeline
-from infernet_node.server import HttpServer, listen
+from infernet_node.server import HttpServer, listen, require_usable
 from infernet_node.store.database import Database, StoreError
 from infernet_node.store.jobs import JobStore
 from infernet_node.store.retention import delete_old_jobs
@@ -55,12 +55,14 @@ async def run_node(
 
     Raises:
         StartError: if a setting does not work out on this machine.
-        ListenError: if the port is not free.
+        ListenError: if the port is not free, or the certificate cannot be used.
     """
     config = _with_distinct_ports(config)
     async with AsyncExitStack() as stack:
         # The port comes first: it keeps a second node away from the rows of this one.
         listener = stack.enter_context(listen(config.server))
+        if config.server.tls:
+            require_usable(config.server.tls)
         services = await assemble(config, runtime, stack)
         limiter = RateLimiter(config.server.rate_limit)
         await serve(services, limiter, listener, stop, on_listening)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import socket
+import ssl
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 
@@ -12,6 +13,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from infernet_node.config import ServerConfig, TlsConfig
+from infernet_node.json_text import serialise
 
 _BACKLOG = 2048
 _LAST_ANSWERS = 5
@@ -50,6 +52,29 @@ def listen(config: ServerConfig) -> socket.socket:
     return listener
 
 
+def require_usable(tls: TlsConfig) -> None:
+    """Looks at certificate and key before anything depends on them.
+
+    Raises:
+        ListenError: if one cannot be read, or they do not belong together.
+    """
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+            tls.certificate, tls.private_key, password=_refuse_passphrase
+        )
+    except (OSError, ValueError) as error:
+        reason = str(error) if isinstance(error, ValueError) else (error.strerror or str(error))
+        raise ListenError(
+            f"server.tls: certificate and private_key cannot be used ({reason}); "
+            "both must be PEM files that belong together"
+        ) from None
+
+
+def _refuse_passphrase() -> str:
+    # Without this OpenSSL would ask for it on the terminal.
+    raise ValueError("the key has a passphrase")
+
+
 def _reason(error: OSError) -> str:
     # Names that cannot be resolved have codes of their own, and a text of their own.
     known = error.errno and not isinstance(error, socket.gaierror)
@@ -73,6 +98,15 @@ class _Connection(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > _LONGEST_HEAD:
                 self.send_400_response("Request head is too long.")
+
+    def send_400_response(self, msg: str) -> None:
+        # As JSON, like every refusal: clients read the body before they look at the status.
+        body = serialise({"error": msg})
+        self.transport.write(
+            b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
+            b"connection: close\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+        )
+        self.transport.close()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -68,7 +68,7 @@ def _read_jobs() -> dict[str, Any]:
         "Results of jobs, or the caller's ids",
         _json(
             "Results of the ids asked for, finished ones first; without id, the caller's ids.",
-            {"oneOf": [array_of(named("Job")), array_of({"type": "string"})]},
+            {"anyOf": [array_of(named("Job")), array_of({"type": "string"})]},
         ),
         refusals=(400, 401, 429, 500),
         parameters=[
