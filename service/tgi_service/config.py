@@ -61,6 +61,7 @@ class Settings:
         allow_image_urls: whether prompts may hold ``![](…)``, which TGI fetches.
         log_prompts: whether prompts may appear in logs.
         advertise_model: whether ``/service-resources`` names the model TGI serves.
+        workflow_class: ``package.module:Class`` of a workflow to use instead of the service's.
         warnings: what the operator should know, one line each.
     """
 
@@ -75,6 +76,7 @@ class Settings:
     allow_image_urls: bool = True
     log_prompts: bool = False
     advertise_model: bool = False
+    workflow_class: str | None = None
     warnings: tuple[str, ...] = field(default=())
 
 
@@ -89,6 +91,7 @@ _PLAIN_SETTINGS: Mapping[str, Callable[[Any], Any]] = {
     "ALLOW_IMAGE_URLS": read_flag,
     "LOG_PROMPTS": read_flag,
     "ADVERTISE_MODEL": read_flag,
+    "WORKFLOW_CLASS": read_text,
 }
 
 

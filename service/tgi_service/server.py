@@ -22,6 +22,7 @@ from tgi_service.gunicorn_app import Server
 from tgi_service.logs import fields
 from tgi_service.slots import JobSlots, SharedSlots
 from tgi_service.workflow import TGIClientInferenceWorkflow
+from tgi_service.workflow_class import find_workflow_class
 
 log = logging.getLogger(__name__)
 _PROGRAM = "tgi-service"
@@ -39,13 +40,14 @@ class Options:
 
 def main(
     arguments: Sequence[str] | None = None,
-    workflow_class: type[TGIClientInferenceWorkflow] = TGIClientInferenceWorkflow,
+    workflow_class: type[TGIClientInferenceWorkflow] | None = None,
 ) -> None:
     """Runs the service until it is told to stop.
 
     Args:
         arguments: the command line; that of the process if ``None``.
-        workflow_class: another one, for a service with other steps around the model.
+        workflow_class: one with other steps around the model; if ``None``, the one that
+            the environment names, or else the service's own.
 
     Raises:
         SystemExit: with a status other than 0 if the service cannot start.
@@ -61,7 +63,9 @@ def main(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         settings = config.load(os.environ)
-        workflow = start_workflow(settings, workflow_class)
+        workflow = start_workflow(
+            settings, workflow_class or find_workflow_class(settings.workflow_class)
+        )
     except (ConfigurationError, InfernetMLException) as error:
         sys.exit(f"{_PROGRAM}: {error}")
     limit = settings.max_concurrency
