@@ -1,4 +1,4 @@
-"""The chain as one account sees it, in one HTTP request."""
+"""The chain as one account sees it, in one HTTP request, or two when something was mined."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,11 +22,12 @@ class AccountView:
     policy: Policy
     _transfer_gas: int = field(init=False, default=0)
 
-    async def look(self, hashes: Sequence[str]) -> Observation:
+    async def look(self, signed: Sequence[tuple[int, str]]) -> Observation:
         """Returns what the chain shows at its latest block.
 
         Args:
-            hashes: transactions whose receipts are wanted.
+            signed: nonces and hashes of transactions whose receipts are wanted. Those whose
+                nonce is not used yet have none, and are not asked for.
 
         Raises:
             RpcError: the chain could not be asked.
@@ -37,18 +38,16 @@ class AccountView:
             Request("eth_getTransactionCount", (self.address, "pending")),
             Request("eth_gasPrice"),
             Request("eth_maxPriorityFeePerGas"),
-            *(Request("eth_getTransactionReceipt", (hash_,)) for hash_ in hashes),
         ]
         asks_for_gas = not self._transfer_gas
         if asks_for_gas:
             # Not 21,000 everywhere: some rollups charge for the data they post in gas.
             transfer = {"from": self.address, "to": self.address}
             requests.append(Request("eth_estimateGas", (transfer, LATEST)))
-        block, mined, pending, price, tip, *rest = await self.rpc.batch(requests)
+        block, mined, pending, price, tip, *gas = await self.rpc.batch(requests)
         if asks_for_gas:
-            self._transfer_gas = _quantity(rest.pop())
+            self._transfer_gas = _quantity(gas[0])
         head = Header.from_rpc(or_raise(block))
-        receipts = [Receipt.from_rpc(or_raise(item)) for item in rest]
         next_nonce = _quantity(mined)
         suggested = _suggested_price(head.base_fee, price, tip)
         return Observation(
@@ -57,8 +56,14 @@ class AccountView:
             pending_nonce=max(next_nonce, _quantity(pending)),
             quote=quote(head.base_fee, suggested, self.policy),
             transfer_gas=self._transfer_gas,
-            receipts={receipt.hash: receipt for receipt in receipts if receipt},
+            receipts=await self._receipts([hash_ for nonce, hash_ in signed if nonce < next_nonce]),
         )
+
+    async def _receipts(self, hashes: Sequence[str]) -> dict[str, Receipt]:
+        requests = [Request("eth_getTransactionReceipt", (hash_,)) for hash_ in hashes]
+        answers = await self.rpc.batch(requests)
+        receipts = [Receipt.from_rpc(or_raise(item)) for item in answers]
+        return {receipt.hash: receipt for receipt in receipts if receipt}
 
 
 def _suggested_price(base_fee: int | None, price: Any, tip: Any) -> int:

@@ -46,7 +46,7 @@ class Policy:
 
 MAINNET = Policy(3, 36.0, max_signatures=10, max_in_flight=16, confirmations=12)
 ROLLUP = Policy(5, 10.0, max_signatures=10, max_in_flight=16, confirmations=1)
-LOCAL = Policy(2, 2.0, max_signatures=5, max_in_flight=64, confirmations=1)
+LOCAL = Policy(2, 2.0, max_signatures=5, max_in_flight=256, confirmations=1)
 
 
 def policy_for(chain_id: int) -> Policy:

@@ -10,10 +10,11 @@ the transaction.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -25,8 +26,11 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    Update,
+    bindparam,
     insert,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -37,6 +41,7 @@ from infernet_node.store.database import Database, metadata
 from infernet_protocol.output import Delivery
 from infernet_protocol.subscription import Subscription
 
+_ROWS_AT_ONCE = 500
 REORGANISED = "removed by a reorganisation"
 
 
@@ -138,53 +143,101 @@ class Fulfilments:
         self._database = database
         self._network = network
 
-    async def begin(
-        self,
-        subscription: Subscription,
-        interval: int,
-        *,
-        subscription_id: int | None = None,
-        delegation_id: int | None = None,
+    async def begin_all(self, due: Sequence[tuple[int, int, Subscription]]) -> list[Fulfilment]:
+        """Adds rows for intervals that have come due, in one commit.
+
+        Args:
+            due: subscription id, interval and terms of each.
+
+        Returns:
+            The rows that are to be worked on: not those of intervals that have one already,
+            unless a reorganisation ended it.
+        """
+        started: list[Fulfilment] = []
+        for start in range(0, len(due), _ROWS_AT_ONCE):
+            part = {(id_, interval): terms for id_, interval, terms in due[start:][:_ROWS_AT_ONCE]}
+            async with self._database.transaction() as connection:
+                known = await self._select(
+                    connection,
+                    tuple_(_fulfilments.c.subscription_id, _fulfilments.c.interval).in_(part),
+                )
+                for row in known:
+                    assert row.subscription_id is not None, "it was selected by its id"
+                    terms = part.pop((row.subscription_id, row.interval))
+                    if again := await self._taken_up(connection, row, terms):
+                        started.append(again)
+                started += await self._insert_all(connection, part)
+        return started
+
+    async def _insert_all(
+        self, connection: AsyncConnection, due: Mapping[tuple[int, int], Subscription]
+    ) -> list[Fulfilment]:
+        if not due:
+            return []
+        now = int(time.time())
+        rows = [
+            {
+                "network": self._network,
+                "subscription_id": subscription_id,
+                "interval": interval,
+                "struct": pack(subscription),
+                "stage": Stage.DUE,
+                "created_at": now,
+                "updated_at": now,
+            }
+            for (subscription_id, interval), subscription in due.items()
+        ]
+        statement = insert(_fulfilments).returning(_fulfilments.c.id, sort_by_parameter_order=True)
+        ids = (await connection.execute(statement, rows)).scalars()
+        return [
+            _new(row_id, subscription, interval, now, subscription_id=subscription_id)
+            for row_id, ((subscription_id, interval), subscription) in zip(
+                ids, due.items(), strict=True
+            )
+        ]
+
+    async def _taken_up(
+        self, connection: AsyncConnection, row: Fulfilment, subscription: Subscription
     ) -> Fulfilment | None:
-        """Adds a row for an interval that has come due; ``None`` if it has one already.
+        """Takes up a row that a reorganisation ended, with what it had recorded."""
+        if row.stage is not Stage.IGNORED or row.reason != REORGANISED:
+            return None
+        changes = {
+            "stage": Stage.DUE,
+            "reason": None,
+            "subscription": subscription,
+            "sends": row.sends + 1,
+        }
+        return await self._move(connection, row, **changes)
+
+    async def begin_delegated(
+        self, delegation_id: int, subscription: Subscription, interval: int
+    ) -> Fulfilment | None:
+        """Adds a row for an interval of a delegated request; ``None`` if it has one already.
 
         A row that a reorganisation ended is taken up again, with what it had recorded.
         """
-        same = (
-            _fulfilments.c.subscription_id == subscription_id
-            if delegation_id is None
-            else _fulfilments.c.delegation_id == delegation_id
-        )
         now = int(time.time())
         async with self._database.transaction() as connection:
-            known = await self._select(connection, same, _fulfilments.c.interval == interval)
-            if not known:
-                await connection.execute(
-                    insert(_fulfilments).values(
-                        network=self._network,
-                        subscription_id=subscription_id,
-                        delegation_id=delegation_id,
-                        interval=interval,
-                        struct=pack(subscription),
-                        stage=Stage.DUE,
-                        created_at=now,
-                        updated_at=now,
-                    )
-                )
-                return (await self._select(connection, same, _fulfilments.c.interval == interval))[
-                    0
-                ]
-            (row,) = known
-            if row.stage is Stage.IGNORED and row.reason == REORGANISED:
-                return await self._move(
-                    connection,
-                    row,
-                    stage=Stage.DUE,
-                    reason=None,
-                    subscription=subscription,
-                    sends=row.sends + 1,
-                )
-            return None
+            known = await self._select(
+                connection,
+                _fulfilments.c.delegation_id == delegation_id,
+                _fulfilments.c.interval == interval,
+            )
+            if known:
+                return await self._taken_up(connection, known[0], subscription)
+            statement = insert(_fulfilments).returning(_fulfilments.c.id)
+            values = {
+                "network": self._network,
+                "delegation_id": delegation_id,
+                "interval": interval,
+                "struct": pack(subscription),
+                "stage": Stage.DUE,
+                "created_at": now,
+                "updated_at": now,
+            }
+            row_id = (await connection.execute(statement, values)).scalar_one()
+        return _new(row_id, subscription, interval, now, delegation_id=delegation_id)
 
     async def move(self, row: Fulfilment, stage: Stage, **changes: Any) -> Fulfilment:
         """Changes a row's stage and other fields.
@@ -192,8 +245,8 @@ class Fulfilments:
         Raises:
             RowMovedError: if it is not in the stage that ``row`` says.
         """
-        async with self._database.transaction() as connection:
-            return await self._move(connection, row, stage=stage, **changes)
+        changes["stage"] = stage
+        return await self._database.shared.write(self._move_all, (row, changes))
 
     async def open(self) -> list[Fulfilment]:
         """Rows that still need work."""
@@ -217,15 +270,33 @@ class Fulfilments:
     async def _move(
         self, connection: AsyncConnection, row: Fulfilment, **changes: Any
     ) -> Fulfilment:
-        changed = replace(row, **changes)
-        moved = await connection.execute(
-            update(_fulfilments)
-            .where(_fulfilments.c.id == row.id, _fulfilments.c.stage == row.stage)
-            .values({"updated_at": int(time.time()), **_columns(changed, changes)})
+        (moved,) = await self._move_all(connection, [(row, changes)])
+        if isinstance(moved, RowMovedError):
+            raise moved
+        return cast(Fulfilment, moved)
+
+    async def _move_all(
+        self, connection: AsyncConnection, moves: Sequence[tuple[Fulfilment, dict[str, Any]]]
+    ) -> list[Any]:
+        """Compare-and-set: each result is the row as it is now, or a :class:`RowMovedError`."""
+        query = select(_fulfilments.c.id, _fulfilments.c.stage).where(
+            _fulfilments.c.id.in_([row.id for row, _ in moves])
         )
-        if moved.rowcount != 1:
-            raise RowMovedError(f"fulfilment {row.id} is no longer {row.stage}")
-        return changed
+        found = await connection.execute(query.with_for_update())
+        stages: dict[int, str] = {row.id: row.stage for row in found}
+        results: list[Any] = []
+        values: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+        for row, changes in moves:
+            if stages.get(row.id) != row.stage:
+                results.append(RowMovedError(f"fulfilment {row.id} is no longer {row.stage}"))
+                continue
+            changed = replace(row, **changes)
+            columns = {"updated_at": int(time.time()), **_columns(changed, changes)}
+            values.setdefault(tuple(columns), []).append({"row_id": row.id, **columns})
+            results.append(changed)
+        for names, rows in values.items():
+            await connection.execute(_update_of(names), rows)
+        return results
 
     async def _select(self, connection: AsyncConnection, *conditions: Any) -> list[Fulfilment]:
         rows = await connection.execute(
@@ -234,6 +305,41 @@ class Fulfilments:
             .order_by(_fulfilments.c.id)
         )
         return [_fulfilment(row) for row in rows]
+
+
+@cache
+def _update_of(names: tuple[str, ...]) -> Update:
+    return (
+        update(_fulfilments)
+        .where(_fulfilments.c.id == bindparam("row_id"))
+        .values({name: bindparam(name) for name in names})
+    )
+
+
+def _new(
+    row_id: int,
+    subscription: Subscription,
+    interval: int,
+    now: int,
+    *,
+    subscription_id: int | None = None,
+    delegation_id: int | None = None,
+) -> Fulfilment:
+    return Fulfilment(
+        id=row_id,
+        subscription_id=subscription_id,
+        delegation_id=delegation_id,
+        interval=interval,
+        subscription=subscription,
+        stage=Stage.DUE,
+        reason=None,
+        inputs=None,
+        delivery=None,
+        sends=0,
+        reverts=0,
+        transaction_hash=None,
+        created_at=now,
+    )
 
 
 def _columns(row: Fulfilment, changes: Iterable[str]) -> dict[str, Any]:

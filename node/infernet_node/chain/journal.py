@@ -14,6 +14,7 @@ the one that is mined.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -27,6 +28,8 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    Update,
+    bindparam,
     func,
     insert,
     select,
@@ -163,23 +166,40 @@ class Journal:
 
     async def prepare(self, intent: Intent, gas: int) -> Entry:
         """Adds an intent, or returns the row that it already has."""
-        async with self._database.transaction() as connection:
-            known = await self._find(connection, _transactions.c.reference == intent.reference)
-            if known:
-                return known[0]
-            await connection.execute(
-                insert(_transactions).values(
-                    lane=self._lane,
-                    reference=intent.reference,
-                    to=intent.to,
-                    data=intent.data,
-                    value=intent.value,
-                    gas=gas,
-                    deadline=intent.deadline,
-                    state=State.PREPARED,
-                )
+        return await self._database.shared.write(self._prepare_all, (intent, gas))
+
+    async def _prepare_all(
+        self, connection: AsyncConnection, intents: Sequence[tuple[Intent, int]]
+    ) -> list[Entry]:
+        references = [intent.reference for intent, _ in intents]
+        known = await self._find(connection, _transactions.c.reference.in_(references))
+        entries = {entry.reference: entry for entry in known}
+        new = {
+            intent.reference: (intent, gas)
+            for intent, gas in intents
+            if intent.reference not in entries
+        }
+        if new:
+            rows = [self._values(intent, gas) for intent, gas in new.values()]
+            statement = insert(_transactions).returning(
+                _transactions.c.id, sort_by_parameter_order=True
             )
-            return (await self._find(connection, _transactions.c.reference == intent.reference))[0]
+            ids = (await connection.execute(statement, rows)).scalars()
+            for row_id, (intent, gas) in zip(ids, new.values(), strict=True):
+                entries[intent.reference] = _prepared(row_id, intent, gas)
+        return [entries[reference] for reference in references]
+
+    def _values(self, intent: Intent, gas: int) -> dict[str, Any]:
+        return {
+            "lane": self._lane,
+            "reference": intent.reference,
+            "to": intent.to,
+            "data": intent.data,
+            "value": intent.value,
+            "gas": gas,
+            "deadline": intent.deadline,
+            "state": State.PREPARED,
+        }
 
     async def sign(
         self, entry: Entry, nonce: int, signed: Signed, reason: str | None = None
@@ -188,13 +208,12 @@ class Journal:
 
         Args:
             reason: why the nonce is being used up, kept for the day that it is.
+
+        Raises:
+            StaleRowError: if the row is not in the state that ``entry`` says.
         """
-        async with self._database.transaction() as connection:
-            await self._add_signature(connection, entry.id, len(entry.signatures), signed)
-            moved = await self._move(
-                connection, entry, state=State.SIGNED, nonce=nonce, reason=reason or entry.reason
-            )
-            return replace(moved, signatures=(*entry.signatures, signed))
+        columns = {"state": State.SIGNED, "nonce": nonce, "reason": reason or entry.reason}
+        return await self._database.shared.write(self._move_all, (entry, columns, signed))
 
     async def fill(self, nonce: int, sender: str, gas: int, signed: Signed) -> Entry:
         """Adds a row that nobody asked for, to use up a nonce that stops those after it."""
@@ -214,7 +233,7 @@ class Journal:
                 )
             )
             (row,) = await self._find(connection, _transactions.c.reference == reference)
-            await self._add_signature(connection, row.id, 0, signed)
+            await connection.execute(insert(_signatures), _signature(row.id, 0, signed))
             return (await self._find(connection, _transactions.c.id == row.id))[0]
 
     async def move(self, entry: Entry, state: State, **columns: Any) -> Entry:
@@ -223,8 +242,8 @@ class Journal:
         Raises:
             StaleRowError: if the row is not in the state that ``entry`` says.
         """
-        async with self._database.transaction() as connection:
-            return await self._move(connection, entry, state=state, **columns)
+        columns["state"] = state
+        return await self._database.shared.write(self._move_all, (entry, columns, None))
 
     async def by_reference(self, reference: str) -> Entry | None:
         found = await self._select(_transactions.c.reference == reference)
@@ -257,30 +276,36 @@ class Journal:
             )
             return 0 if highest is None else int(highest) + 1
 
-    async def _add_signature(
-        self, connection: AsyncConnection, row_id: int, sequence: int, signed: Signed
-    ) -> None:
-        await connection.execute(
-            insert(_signatures).values(
-                transaction_id=row_id,
-                sequence=sequence,
-                hash=signed.hash,
-                raw=signed.raw,
-                max_fee=signed.fees.max_fee,
-                tip=signed.fees.tip,
-                cancels=signed.cancels,
-            )
+    async def _move_all(
+        self,
+        connection: AsyncConnection,
+        moves: Sequence[tuple[Entry, dict[str, Any], Signed | None]],
+    ) -> list[Any]:
+        """Compare-and-set: each result is the row as it is now, or a :class:`StaleRowError`."""
+        query = select(_transactions.c.id, _transactions.c.state).where(
+            _transactions.c.id.in_([entry.id for entry, _, _ in moves])
         )
-
-    async def _move(self, connection: AsyncConnection, entry: Entry, **columns: Any) -> Entry:
-        moved = await connection.execute(
-            update(_transactions)
-            .where(_transactions.c.id == entry.id, _transactions.c.state == entry.state)
-            .values(**columns)
-        )
-        if moved.rowcount != 1:
-            raise StaleRowError(f"transaction {entry.reference} is no longer {entry.state}")
-        return replace(entry, **columns)
+        found = await connection.execute(query.with_for_update())
+        states: dict[int, str] = {row.id: row.state for row in found}
+        results: list[Any] = []
+        signatures: list[dict[str, Any]] = []
+        values: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+        for entry, columns, signed in moves:
+            if states.get(entry.id) != entry.state:
+                text = f"transaction {entry.reference} is no longer {entry.state}"
+                results.append(StaleRowError(text))
+                continue
+            moved = replace(entry, **columns)
+            if signed is not None:
+                signatures.append(_signature(entry.id, len(entry.signatures), signed))
+                moved = replace(moved, signatures=(*entry.signatures, signed))
+            values.setdefault(tuple(columns), []).append({"row_id": entry.id, **columns})
+            results.append(moved)
+        if signatures:
+            await connection.execute(insert(_signatures), signatures)
+        for names, rows in values.items():
+            await connection.execute(_update_of(names), rows)
+        return results
 
     async def _select(self, *conditions: Any) -> list[Entry]:
         async with self._database.transaction() as connection:
@@ -302,6 +327,47 @@ class Journal:
         for row in signed:
             by_transaction.setdefault(row.transaction_id, []).append(row)
         return [_entry(row, by_transaction.get(row.id, [])) for row in found]
+
+
+@cache
+def _update_of(names: tuple[str, ...]) -> Update:
+    return (
+        update(_transactions)
+        .where(_transactions.c.id == bindparam("row_id"))
+        .values({name: bindparam(name) for name in names})
+    )
+
+
+def _signature(row_id: int, sequence: int, signed: Signed) -> dict[str, Any]:
+    return {
+        "transaction_id": row_id,
+        "sequence": sequence,
+        "hash": signed.hash,
+        "raw": signed.raw,
+        "max_fee": signed.fees.max_fee,
+        "tip": signed.fees.tip,
+        "cancels": signed.cancels,
+    }
+
+
+def _prepared(row_id: int, intent: Intent, gas: int) -> Entry:
+    return Entry(
+        id=row_id,
+        reference=intent.reference,
+        to=intent.to,
+        data=intent.data,
+        value=intent.value,
+        gas=gas,
+        deadline=intent.deadline,
+        state=State.PREPARED,
+        reason=None,
+        nonce=None,
+        mined_hash=None,
+        block_number=None,
+        block_hash=None,
+        succeeded=None,
+        signatures=(),
+    )
 
 
 def _entry(row: Row[Any], signatures: Sequence[Row[Any]]) -> Entry:

@@ -16,6 +16,7 @@ class Due(Generic[K]):
 
     key: K
     interval: int
+    subscription: Subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Scheduler(Generic[K]):
                 events.append(Over(key))
                 continue
             interval = subscription.interval(now)
-            events.append(Due(key, interval))
+            events.append(Due(key, interval, subscription))
             if subscription.is_callback:
                 self.remove(key)
             else:

@@ -87,6 +87,11 @@ class ChainService:
         """``"ready"``, or what keeps the chain work from going on, in a few words."""
         return self._session.status if self._session else self._trouble
 
+    @property
+    def head(self) -> int:
+        """Number of the last block that was worked on, -1 while there is none."""
+        return self._session.head if self._session else -1
+
     async def run(self) -> None:
         """Works until cancelled. Trouble with an endpoint delays it and never ends it."""
         pause = _FIRST_PAUSE

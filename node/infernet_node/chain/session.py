@@ -217,6 +217,11 @@ class ChainSession:
         """``"ready"``, or what keeps the work from going on."""
         return self.trouble or self._transactions.trouble or "ready"
 
+    @property
+    def head(self) -> int:
+        """Number of the last block that was worked on, -1 before the first."""
+        return self._clock.head.number if self._clock.head else -1
+
     # One look per block
 
     async def _look(self, head: Header) -> None:
@@ -228,7 +233,7 @@ class ChainSession:
         self._clock.advance(head)
         await self._take_up_work()
         await self._begin_due(head.timestamp)
-        await self._transactions.poll()
+        await self._transactions.poll(head)
 
     async def _take_up_work(self) -> None:
         """Goes on with open rows, once it is known that the chain is still the one they are of."""
@@ -296,29 +301,25 @@ class ChainSession:
         )
 
     async def _begin_due(self, now: int) -> None:
+        due: list[tuple[int, int, Subscription]] = []
         for event in self._onchain.advance(now):
             if isinstance(event, Over):
                 log.info("Subscription expired", id=event.key)
                 await self._subscriptions.end(event.key, EXPIRED)
+            else:
+                due.append((event.key, event.interval, event.subscription))
+        for row in await self._fulfilments.begin_all(due):
+            self._assignments.start(row)
+        for delegated in self._delegated.advance(now):
+            if isinstance(delegated, Over):
+                log.info("Subscription expired", id=f"delegated-{delegated.key}")
+                await self._delegations.set_phase(delegated.key, Phase.ENDED)
                 continue
-            tracked = await self._subscriptions.get(event.key)
-            assert tracked is not None, "what is scheduled is recorded"
-            row = await self._fulfilments.begin(
-                tracked.subscription, event.interval, subscription_id=event.key
+            begun = await self._fulfilments.begin_delegated(
+                delegated.key, delegated.subscription, delegated.interval
             )
-            if row is not None:
-                self._assignments.start(row)
-        for event in self._delegated.advance(now):
-            if isinstance(event, Over):
-                log.info("Subscription expired", id=f"delegated-{event.key}")
-                await self._delegations.set_phase(event.key, Phase.ENDED)
-                continue
-            delegation = await self._delegations.get(event.key)
-            row = await self._fulfilments.begin(
-                delegation.subscription, event.interval, delegation_id=event.key
-            )
-            if row is not None:
-                self._assignments.start(row)
+            if begun is not None:
+                self._assignments.start(begun)
 
     # Ends
 

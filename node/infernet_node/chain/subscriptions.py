@@ -101,16 +101,23 @@ class Subscriptions:
 
     async def end(self, subscription_id: int, reason: str) -> None:
         """Stops serving one; one that is not served is left as it is."""
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                update(_subscriptions)
-                .where(
-                    _subscriptions.c.network == self._network,
-                    _subscriptions.c.id == subscription_id,
-                    _subscriptions.c.tracking == Tracking.TRACKED,
-                )
-                .values(tracking=Tracking.ENDED, reason=reason)
+        await self._database.shared.write(self._end_all, (subscription_id, reason))
+
+    async def _end_all(
+        self, connection: AsyncConnection, ends: Sequence[tuple[int, str]]
+    ) -> list[None]:
+        statement = (
+            update(_subscriptions)
+            .where(
+                _subscriptions.c.network == self._network,
+                _subscriptions.c.id == bindparam("ended"),
+                _subscriptions.c.tracking == Tracking.TRACKED,
             )
+            .values(tracking=Tracking.ENDED, reason=bindparam("why"))
+        )
+        rows = [{"ended": id_, "why": reason[:500]} for id_, reason in ends]
+        await connection.execute(statement, rows)
+        return [None] * len(ends)
 
     async def save(self, connection: AsyncConnection, rows: Sequence[Tracked]) -> None:
         """Writes rows over what they replace, as part of a transaction."""

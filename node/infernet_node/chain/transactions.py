@@ -13,8 +13,8 @@ Usable without the rest of the node::
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from eth_account.signers.local import LocalAccount
 from infernet_node.chain.account_view import AccountView
 from infernet_node.chain.fees import Policy, policy_for
 from infernet_node.chain.gas import estimate_gas
+from infernet_node.chain.header import Header
 from infernet_node.chain.journal import IN_FLIGHT, Entry, Intent, Journal, Signed, State
 from infernet_node.chain.lifecycle import (
     Action,
@@ -89,20 +90,27 @@ class Transactions:
         self._patience = Patience(clock)
         self._nonces = NonceCounter(0)
         self._settled_below = 0
+        self._signing: set[int] = set()
+        """Nonces that are taken and not recorded yet."""
+        self._sending: set[int] = set()
+        """Rows whose newest form is on its way to an endpoint."""
         self._seen: Observation | None = None
         self._open: dict[int, Entry] = {}
+        self._by_reference: dict[str, int] = {}
         self._outcomes: dict[str, asyncio.Future[Entry]] = {}
         self._slots = asyncio.Semaphore(self._policy.max_in_flight)
         self._in_slot: set[int] = set()
         # What was decided about a row still holds when it is written.
-        self._rows = asyncio.Lock()
+        self._locks: dict[int, asyncio.Lock] = {}
         self._polling = asyncio.Lock()
+        self._looking = asyncio.Lock()
 
     async def start(self) -> None:
         """Reads what an earlier process left, however it ended; :meth:`poll` takes it up."""
         self._nonces.raise_to(await self._journal.next_nonce())
         self._settled_below = await self._journal.next_nonce(settled=True)
-        self._open = {entry.id: entry for entry in await self._journal.open()}
+        for entry in await self._journal.open():
+            self._keep(entry)
 
     async def submit(self, intent: Intent) -> Entry:
         """Simulates, signs, records and sends a transaction, without waiting for others.
@@ -125,8 +133,7 @@ class Transactions:
 
     async def _submit(self, intent: Intent) -> Entry:
         try:
-            if self._seen is None:
-                await self._look()
+            await self._latest()
             gas = await self._estimate(intent) if intent.gas is None else intent.gas
             entry = await self._journal.prepare(intent, min(gas, self._max_gas_limit))
         except BaseException:
@@ -135,7 +142,7 @@ class Transactions:
         if entry.id in self._open:
             self._slots.release()
             return self._open[entry.id]
-        self._open[entry.id] = entry
+        self._keep(entry)
         self._in_slot.add(entry.id)
         self._reached("transaction prepared")
         await self._sign_first(entry)
@@ -151,13 +158,17 @@ class Transactions:
 
     async def find(self, reference: str) -> Entry | None:
         """Returns the recorded row of an intent, ``None`` if it never got that far."""
-        for entry in self._open.values():
-            if entry.reference == reference:
-                return entry
+        row_id = self._by_reference.get(reference)
+        if row_id is not None:
+            return self._open[row_id]
         return await self._journal.by_reference(reference)
 
-    async def poll(self) -> None:
+    async def poll(self, known: Header | None = None) -> None:
         """Looks at the chain once and does what each open transaction needs; call it per block.
+
+        Args:
+            known: the head up to which the caller has read the chain. Where a reorganisation
+                may have happened since, nothing is sent again: it may no longer be wanted.
 
         Raises:
             RpcError: the chain could not be asked.
@@ -167,11 +178,16 @@ class Transactions:
                 self._seen = None
                 return
             seen = await self._look()
-            async with self._rows:
-                await self._reopen_unmined(seen)
-                to_send = [entry for entry in self._in_flight() if await self._tend(entry, seen)]
-                to_send = [self._open[entry.id] for entry in to_send]
-                to_send += await self._fill_gaps(seen)
+            await self._reopen_unmined(seen)
+            in_flight = self._in_flight()
+            may_send = known is None or known.hash in (seen.head.hash, seen.head.parent_hash)
+            tended = await asyncio.gather(
+                *(self._tend(entry.id, seen, may_send) for entry in in_flight)
+            )
+            if not may_send:
+                return
+            to_send = [entry for entry in tended if entry is not None]
+            to_send += await self._fill_gaps(seen)
             await asyncio.gather(*(self._send(entry) for entry in to_send))
             for entry in list(self._open.values()):
                 if entry.state is State.PREPARED:
@@ -183,16 +199,18 @@ class Transactions:
         Returns:
             References of the transactions that are open again.
         """
-        async with self._rows:
+        async with self._polling:
             doubtful = await self._journal.settled_from_block(from_block)
             return [(await self._reopen(entry)).reference for entry in doubtful]
 
     async def abandon(self, reference: str) -> None:
         """Stops wanting a transaction. If it may still be mined its nonce is used up instead."""
-        async with self._rows:
-            for entry in list(self._open.values()):
-                if entry.reference == reference:
-                    self._keep(await self._journal.move(entry, entry.state, deadline=0))
+        row_id = self._by_reference.get(reference)
+        if row_id is None:
+            return
+        async with self._row(row_id) as entry:
+            if entry is not None:
+                self._keep(await self._journal.move(entry, entry.state, deadline=0))
 
     # Signing and sending
 
@@ -200,15 +218,17 @@ class Transactions:
         return await estimate_gas(self._rpc, self.address, intent, self._max_gas_limit)
 
     async def _sign_first(self, prepared: Entry) -> None:
-        seen = self._seen or await self._look()
-        async with self._rows:
-            entry = self._open.get(prepared.id)
+        seen = await self._latest()
+        async with self._row(prepared.id) as entry:
             if entry is None or entry.state is not State.PREPARED:
                 return
-            nonce = self._nonces.next
-            signed = self._signer.wanted(entry, nonce, seen.quote)
-            entry = await self._record(entry, nonce, signed, seen)
-            self._nonces.raise_to(nonce + 1)
+            nonce = self._nonces.take()
+            self._signing.add(nonce)
+            try:
+                signed = self._signer.wanted(entry, nonce, seen.quote)
+                entry = await self._record(entry, nonce, signed, seen)
+            finally:
+                self._signing.remove(nonce)
         self._reached("transaction signed")
         await self._send(entry)
 
@@ -220,6 +240,15 @@ class Transactions:
 
     async def _send(self, entry: Entry) -> None:
         """Sends the newest signed form. What became of it is for the row, not the caller."""
+        if entry.id in self._sending:
+            return
+        self._sending.add(entry.id)
+        try:
+            await self._hand_over(entry)
+        finally:
+            self._sending.remove(entry.id)
+
+    async def _hand_over(self, entry: Entry) -> None:
         signed = entry.signatures[-1]
         try:
             await self._rpc.send_raw_transaction(signed.raw)
@@ -232,9 +261,9 @@ class Transactions:
         self._reached("transaction sent")
         if meaning is Verdict.KNOWN:
             self.trouble = None
-            async with self._rows:
-                current = self._open.get(entry.id)
-                if current is not None and current.state is State.SIGNED:
+            async with self._row(entry.id) as current:
+                # A newer form may have been signed meanwhile, and has not been sent.
+                if current and current.state is State.SIGNED and current.signatures[-1] == signed:
                     self._keep(await self._journal.move(current, State.BROADCAST))
 
     async def _not_accepted(self, entry: Entry, meaning: Verdict, error: str) -> None:
@@ -254,9 +283,8 @@ class Transactions:
 
     async def _give_up(self, entry: Entry, reason: str) -> None:
         """Has the nonce of a transaction that no pool takes used up by one that does nothing."""
-        seen = self._seen or await self._look()
-        async with self._rows:
-            current = self._open.get(entry.id)
+        seen = await self._latest()
+        async with self._row(entry.id) as current:
             if current is None or current.cancelling or current.nonce is None:
                 return
             nothing = self._signer.nothing(current.nonce, seen.quote, seen.transfer_gas)
@@ -264,23 +292,37 @@ class Transactions:
 
     # One look per block
 
+    async def _latest(self) -> Observation:
+        """Returns the last look, or takes one: one for all that ask at the same time."""
+        async with self._looking:
+            return self._seen or await self._look()
+
     async def _look(self) -> Observation:
-        hashes = [signed.hash for entry in self._in_flight() for signed in entry.signatures]
-        seen = await self._view.look(hashes)
+        signed = [
+            (_nonce(entry), signature.hash)
+            for entry in self._in_flight()
+            for signature in entry.signatures
+        ]
+        seen = await self._view.look(signed)
         self._nonces.raise_to(seen.pending_nonce)
         self._patience.saw(seen)
         self._seen = seen
         return seen
 
-    async def _tend(self, entry: Entry, seen: Observation) -> bool:
-        """Does what one transaction needs; returns whether it has to be sent (again)."""
-        waiting = self._patience.waiting(entry, seen)
-        action = next_action(entry, seen, waiting, self._policy)
-        if action is not None:
-            await self._apply(entry, action, seen)
+    async def _tend(self, row_id: int, seen: Observation, may_send: bool) -> Entry | None:
+        """Does what one transaction needs; returns it if it has to be sent (again)."""
+        async with self._row(row_id) as entry:
+            if entry is None:
+                return None
+            waiting = self._patience.waiting(entry, seen)
+            action = next_action(entry, seen, waiting, self._policy)
+            if isinstance(action, Reprice | Cancel | Resend) and not may_send:
+                return None
+            if action is not None:
+                entry = await self._apply(entry, action, seen)
         # What left its block is not sent again at once: whoever wanted it may first have to
         # see what else the reorganisation changed.
-        return isinstance(action, Reprice | Cancel | Resend)
+        return entry if isinstance(action, Reprice | Cancel | Resend) else None
 
     async def _apply(self, entry: Entry, action: Action, seen: Observation) -> Entry:
         match action:
@@ -329,8 +371,7 @@ class Transactions:
         if reason is None:
             await self._sign_first(entry)
             return
-        async with self._rows:
-            current = self._open.get(entry.id)
+        async with self._row(entry.id) as current:
             if current is not None and current.state is State.PREPARED:
                 self._keep(await self._journal.move(current, State.FAILED, reason=reason))
 
@@ -358,7 +399,7 @@ class Transactions:
         )
 
     async def _fill_gaps(self, seen: Observation) -> list[Entry]:
-        nonces = {_nonce(entry) for entry in self._in_flight()}
+        nonces = {_nonce(entry) for entry in self._in_flight()} | self._signing
         filled = []
         for nonce in gaps(seen.next_nonce, seen.pending_nonce, nonces):
             log.warning("Filling a gap in the nonces", nonce=nonce)
@@ -368,6 +409,15 @@ class Transactions:
         return filled
 
     # Rows in memory
+
+    @asynccontextmanager
+    async def _row(self, row_id: int) -> AsyncIterator[Entry | None]:
+        """Holds a row: what is decided about it inside still holds when it is written."""
+        lock = self._locks.setdefault(row_id, asyncio.Lock())
+        async with lock:
+            yield self._open.get(row_id)
+        if row_id not in self._open:
+            self._locks.pop(row_id, None)
 
     def _in_flight(self) -> list[Entry]:
         return [entry for entry in self._open.values() if entry.state in IN_FLIGHT]
@@ -381,8 +431,10 @@ class Transactions:
                 self._slots.release()
         if not entry.settled:
             self._open[entry.id] = entry
+            self._by_reference[entry.reference] = entry.id
             return entry
         self._open.pop(entry.id, None)
+        self._by_reference.pop(entry.reference, None)
         self._patience.forget(entry.id)
         if entry.nonce is not None:
             self._settled_below = max(self._settled_below, entry.nonce + 1)

@@ -7,12 +7,14 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from typing import Any, Self
 
 from sqlalchemy import CursorResult, MetaData, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
 from infernet_node.store.cancellation import to_the_end
+from infernet_node.store.migrations import MigrationError, migrate
+from infernet_node.store.shared_commit import SharedCommit
 
 metadata = MetaData()
 """Every table of the node registers here, in the module that owns it."""
@@ -34,20 +36,23 @@ class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._one_at_a_time = asyncio.Lock() if engine.dialect.name == "sqlite" else None
+        self.shared = SharedCommit(self.transaction)
+        """Where concurrent writes share transactions."""
 
     @classmethod
     async def open(cls, url: str) -> Self:
-        """Connects and creates missing tables.
+        """Connects, looks whether the file is sound, and brings the tables up to date.
 
         Args:
-            url: SQLAlchemy URL with an async driver, e.g. ``sqlite+aiosqlite:///node.sqlite``.
+            url: SQLAlchemy URL with an async driver, e.g. ``sqlite+aiosqlite:///node.sqlite``
+                or ``postgresql+asyncpg://node@db/infernet?schema=one_node``.
 
         Raises:
             StoreError: if there is no usable database.
         """
         try:
             return await cls._open(url)
-        except (SQLAlchemyError, sqlite3.Error, ImportError, OSError) as error:
+        except (SQLAlchemyError, sqlite3.Error, ImportError, OSError, MigrationError) as error:
             reason = getattr(error, "orig", None) or error
             raise StoreError(f"{_without_password(url)} cannot be opened: {reason}") from error
 
@@ -60,10 +65,10 @@ class Database:
             engine = create_async_engine(url, poolclass=StaticPool, hide_parameters=True)
             event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         else:
-            engine = create_async_engine(url, pool_pre_ping=True, hide_parameters=True)
+            engine = _server_engine(parsed)
         try:
             async with engine.begin() as connection:
-                await connection.run_sync(metadata.create_all)
+                await connection.run_sync(migrate)
         except BaseException:
             await engine.dispose()
             raise
@@ -103,6 +108,18 @@ class _Connection(AsyncConnection):
         return await to_the_end(super().execute(*args, **kwargs))
 
 
+def _server_engine(url: URL) -> AsyncEngine:
+    # Our addition to the URL: where in a database that others use too the tables are.
+    schema = url.query.get("schema")
+    settings = {"server_settings": {"search_path": schema}} if schema else {}
+    return create_async_engine(
+        url.difference_update_query(["schema"]),
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args=settings,
+    )
+
+
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     # Readers do not wait for the writer, and a committed row survives a power cut.
@@ -118,6 +135,9 @@ def _require_usable_file(path: str | None) -> None:
     if path and path != ":memory:":
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
+            (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if finding != "ok":
+                raise sqlite3.DatabaseError(f"the file is damaged ({finding}); restore a copy")
 
 
 def _without_password(url: str) -> str:

@@ -38,7 +38,7 @@ def test_nothing_is_due_before_the_subscription_is_active() -> None:
 def test_a_callback_is_due_once() -> None:
     scheduler = scheduled(period=0, frequency=1)
 
-    assert scheduler.advance(100) == [Due(1, 1)]
+    assert scheduler.advance(100) == [Due(1, 1, subscription(period=0, frequency=1))]
     assert scheduler.advance(10**9) == []
     assert len(scheduler) == 0
 
@@ -48,13 +48,19 @@ def test_intervals_are_due_at_their_first_second_and_end_after_the_last() -> Non
 
     events = [(now, event) for now in range(99, 140) for event in scheduler.advance(now)]
 
-    assert events == [(100, Due(1, 1)), (110, Due(1, 2)), (120, Due(1, 3)), (130, Over(1))]
+    terms = subscription()
+    assert events == [
+        (100, Due(1, 1, terms)),
+        (110, Due(1, 2, terms)),
+        (120, Due(1, 3, terms)),
+        (130, Over(1)),
+    ]
 
 
 def test_intervals_that_passed_unseen_are_lost() -> None:
     scheduler = scheduled()
 
-    assert scheduler.advance(125) == [Due(1, 3)]
+    assert scheduler.advance(125) == [Due(1, 3, subscription())]
     assert scheduler.next_time == 130
 
 
@@ -79,7 +85,7 @@ def test_adding_again_replaces() -> None:
     scheduler.add(1, subscription(active_at=200))
 
     assert scheduler.advance(199) == []
-    assert scheduler.advance(200) == [Due(1, 1)]
+    assert scheduler.advance(200) == [Due(1, 1, subscription(active_at=200))]
 
 
 terms = st.fixed_dictionaries(

@@ -1,0 +1,1 @@
+"""How fast and how cheaply the node's on-chain half works, with real processes."""
