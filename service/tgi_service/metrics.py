@@ -12,6 +12,7 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    Metric,
     generate_latest,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -69,6 +70,10 @@ class Metrics:
             multiprocess_mode="max",
             registry=self._registry,
         ).labels(version).set(1)
+
+    def families(self) -> list[Metric]:
+        """Returns the metrics of this process alone, with their present values."""
+        return list(self._registry.collect())
 
     def render(self) -> bytes:
         """Returns the text of ``GET /metrics``, summed over all workers."""

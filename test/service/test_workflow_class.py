@@ -28,7 +28,7 @@ def test_service_s_own_class_by_default() -> None:
     ["", "module", "module:", ":Class", "a b:Class", "../module:Class", "module:Class.method"],
 )
 def test_shape_of_the_name(name: str) -> None:
-    with pytest.raises(ConfigurationError, match="TGI_INF_WORKFLOW_CLASS.*package.module:Class"):
+    with pytest.raises(ConfigurationError, match=r"TGI_INF_WORKFLOW_CLASS.*package\.module:Class"):
         find_workflow_class(name)
 
 
