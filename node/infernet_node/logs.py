@@ -52,7 +52,7 @@ def configure_logging(config: LogConfig, secrets: Sequence[str]) -> None:
     root.handlers = [console, file]
     root.setLevel(config.level.upper())
     # Libraries tell too much about too little at lower levels.
-    for library in ("uvicorn", "aiohttp", "sqlalchemy", "aiosqlite", "web3", "asyncio"):
+    for library in ("uvicorn", "aiohttp", "alembic", "sqlalchemy", "aiosqlite", "web3", "asyncio"):
         logging.getLogger(library).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[

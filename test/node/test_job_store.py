@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,22 @@ from infernet_node.store.job import FinishedJobs, Job, JobKind
 from infernet_node.store.jobs import JobStore, ReportRefusedError
 from infernet_node.store.retention import delete_once
 from infernet_protocol.messages import ContainerOutput, JobStatus
+from test.support.postgres import schema_url
 
 RUNNING: tuple[JobStatus, ...] = ("running",)
 FINISHED: tuple[JobStatus, ...] = ("success", "failed")
 OUTPUT = ContainerOutput(container="a", output={"n": 2**256 - 1})
 
 
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = await Database.open(f"sqlite+aiosqlite:///{tmp_path}/jobs.sqlite")
-    yield database
-    await database.close()
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    async with AsyncExitStack() as stack:
+        url = f"sqlite+aiosqlite:///{tmp_path}/jobs.sqlite"
+        if request.param == "postgresql":
+            url = await stack.enter_async_context(schema_url())
+        database = await Database.open(url)
+        stack.push_async_callback(database.close)
+        yield database
 
 
 @pytest.fixture

@@ -144,7 +144,8 @@ class JobStore:
 
     async def find(self, owner: str, ids: Iterable[str]) -> list[Job]:
         """Returns those jobs of an owner that exist, in the order asked for."""
-        wanted = list(dict.fromkeys(ids))
+        # PostgreSQL refuses texts with a null character.
+        wanted = [id for id in dict.fromkeys(ids) if "\0" not in id]
         found = {id: self._running.get(id) or self._finished.get(id) for id in wanted}
         missing = [id for id, job in found.items() if job is None]
         if missing:
