@@ -7,7 +7,8 @@ from typing import Any
 from infernet_node.chain.fees import Policy, quote
 from infernet_node.chain.header import Header
 from infernet_node.chain.lifecycle import Observation, Receipt
-from infernet_node.chain.rpc import Request, Rpc
+from infernet_node.chain.requests import Request
+from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import RpcError, or_raise
 
 LATEST = "latest"

@@ -8,7 +8,8 @@ from eth_abi.abi import decode, encode
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from infernet_node.chain.rpc import Request, Rpc
+from infernet_node.chain.requests import Request
+from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import RevertError, RpcError
 from infernet_protocol.delegation import Signature
 from infernet_protocol.hashing import delegation_key, interval_key, response_key

@@ -25,11 +25,11 @@ from infernet_node.chain.escrow import Escrow, EscrowError
 from infernet_node.chain.fulfilments import REORGANISED, Fulfilment, Fulfilments, Stage
 from infernet_node.chain.journal import Entry, Intent, State
 from infernet_node.chain.payments import Payments
-from infernet_node.chain.rpc import Request, Rpc
+from infernet_node.chain.requests import Request
+from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import (
     RefusedError,
     RevertError,
-    RpcError,
     TransportError,
     if_reverted,
     or_raise,
@@ -47,6 +47,8 @@ the chain does not count."""
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
 _REHEARSED = Delivery(b"", bytes(32), b"")
+_ANSWERED = frozenset({"IntervalCompleted", "NodeRespondedAlready"})
+"""Errors that the Coordinator checks for before it looks at payments and proofs."""
 
 
 class NotNowError(Exception):
@@ -137,31 +139,26 @@ class Fulfiller:
         state = self._state_calls(row)
         payment = self._payments.requests(row.subscription)
         data = self._call_data(row, delegation, _REHEARSED)
-        results = await self._rpc.batch(
+        results = await self._rpc.shared(
             [call.request("latest") for call in state] + payment + [self._simulation(data)]
         )
         *results, rehearsal = results
         known, paid = results[: len(state)], results[len(state) :]
-        inputs = b""
-        if row.subscription_id is not None and delegation is None:
-            responded, count, asked = (
-                answer(call, result) for call, result in zip(state, known, strict=True)
-            )
-            if or_raise(responded):
-                return await self._end(row, Stage.ANSWERED)
-            if or_raise(count) >= row.subscription.redundancy:
-                return await self._end(row, Stage.ANSWERED_BY_ANOTHER)
-            inputs = if_reverted(asked, b"")
+        reverted = isinstance(rehearsal, RevertError)
+        answered = reverted and rehearsal.name in _ANSWERED
         shortcoming = self._payments.judge(row.label, row.subscription, paid)
-        if shortcoming:
+        if shortcoming and not answered:
             log.error(shortcoming.message, wallet=shortcoming.wallet)
             return await self._act(row, shortcoming.action, shortcoming.message)
-        if isinstance(rehearsal, RevertError) and not row.subscription.requires_proof:
+        if reverted and (answered or not row.subscription.requires_proof):
             row, refused = await self._refused(row, rehearsal, Step.REHEARSAL)
             if refused:
                 return row
-        elif isinstance(rehearsal, RpcError) and not isinstance(rehearsal, RevertError):
-            raise rehearsal
+        or_raise(if_reverted(rehearsal, None))
+        inputs = b"".join(
+            if_reverted(answer(call, result), b"")
+            for call, result in zip(state, known, strict=True)
+        )
         if row.delivery is not None and row.inputs == inputs:
             return await self._fulfilments.move(row, Stage.COMPUTED)
         row = await self._fulfilments.move(row, Stage.INPUTS, inputs=inputs)
@@ -173,11 +170,7 @@ class Fulfiller:
             return []
         subscription_id, interval, node = row.subscription_id, row.interval, self._node
         consumer = Consumer(row.subscription.owner)
-        return [
-            self._coordinator.node_responded(subscription_id, interval, node),
-            self._coordinator.redundancy_count(subscription_id, interval),
-            consumer.inputs(subscription_id, interval, self._clock.now, node),
-        ]
+        return [consumer.inputs(subscription_id, interval, self._clock.now, node)]
 
     # Inputs: what do the containers answer?
 
@@ -285,7 +278,7 @@ class Fulfiller:
             case Action.ANSWERED:
                 return await self._end(row, Stage.ANSWERED)
             case Action.ANSWERED_BY_ANOTHER:
-                return await self._end(row, Stage.ANSWERED_BY_ANOTHER)
+                return await self._end(row, await self._answered_by(row))
             case Action.EXPIRED:
                 return await self._end(row, Stage.EXPIRED, reason)
             case Action.NEXT_BLOCK:
@@ -302,6 +295,14 @@ class Fulfiller:
                 return await self._check_wallets(row, reason)
             case Action.BACK_OFF | Action.GO_ON:
                 raise NotNowError(reason)
+
+    async def _answered_by(self, row: Fulfilment) -> Stage:
+        """An interval that is complete may be so by an answer of ours that left no record."""
+        if row.subscription_id is not None:
+            call = self._coordinator.node_responded(row.subscription_id, row.interval, self._node)
+            if await read(self._rpc, call):
+                return Stage.ANSWERED
+        return Stage.ANSWERED_BY_ANOTHER
 
     async def _reread(self, row: Fulfilment) -> Fulfilment:
         if row.subscription_id is not None:

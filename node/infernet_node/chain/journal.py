@@ -246,8 +246,14 @@ class Journal:
         return await self._database.shared.write(self._move_all, (entry, columns, None))
 
     async def by_reference(self, reference: str) -> Entry | None:
-        found = await self._select(_transactions.c.reference == reference)
-        return found[0] if found else None
+        return await self._database.shared.write(self._find_all, reference)
+
+    async def _find_all(
+        self, connection: AsyncConnection, references: Sequence[str]
+    ) -> list[Entry | None]:
+        found = await self._find(connection, _transactions.c.reference.in_(references))
+        entries = {entry.reference: entry for entry in found}
+        return [entries.get(reference) for reference in references]
 
     async def open(self) -> list[Entry]:
         """Rows that are not settled, by nonce, those without one last."""

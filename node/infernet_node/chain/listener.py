@@ -20,7 +20,8 @@ from infernet_node.chain.contracts import (
 )
 from infernet_node.chain.cursor import Cursor
 from infernet_node.chain.header import Header
-from infernet_node.chain.rpc import Request, Rpc
+from infernet_node.chain.requests import Request
+from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import (
     RefusedError,
     RevertError,

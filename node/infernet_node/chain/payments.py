@@ -6,7 +6,7 @@ from typing import Any
 
 from infernet_node.chain.contracts import Wallet, answer, is_valid_wallet
 from infernet_node.chain.decisions import Action
-from infernet_node.chain.rpc import Request
+from infernet_node.chain.requests import Request
 from infernet_node.chain.rpc_errors import if_reverted
 from infernet_protocol.subscription import Subscription
 

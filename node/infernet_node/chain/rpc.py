@@ -13,21 +13,13 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from infernet_node.chain.coalescing import Coalescer
+from infernet_node.chain.requests import MAX_BATCH, Request
 from infernet_node.chain.rpc_errors import RpcError, TransportError, from_error_object
 
 DEFAULT_TIMEOUT = 10.0
-MAX_BATCH = 100
-"""Requests in one HTTP body; common providers refuse more."""
 _FIRST_REST = 0.5
 _LONGEST_REST = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One JSON-RPC request, e.g. ``Request("eth_chainId")``."""
-
-    method: str
-    params: tuple[Any, ...] = ()
 
 
 @dataclass(slots=True)
@@ -71,13 +63,20 @@ class Rpc:
     clock: Callable[[], float] = time.monotonic
     _endpoints: list[_Endpoint] = field(init=False)
     _session: aiohttp.ClientSession | None = field(init=False, default=None)
+    _reads: Coalescer = field(init=False)
+    _sends: Coalescer = field(init=False)
 
     def __post_init__(self) -> None:
         if not self.urls:
             raise ValueError("rpc_url: at least one endpoint is needed")
         self._endpoints = [_Endpoint(http_url(url)) for url in self.urls]
 
+        self._reads = Coalescer(self._read, isolate=True)
+        self._sends = Coalescer(self._hand_over, isolate=False)
+
     async def close(self) -> None:
+        await self._reads.close()
+        await self._sends.close()
         if self._session:
             await self._session.close()
             self._session = None
@@ -108,8 +107,16 @@ class Rpc:
             results += await self._read(requests[start : start + MAX_BATCH])
         return results
 
+    async def shared(self, requests: Sequence[Request]) -> list[Any]:
+        """Returns what :meth:`batch` does, asked together with what others ask meanwhile.
+
+        Raises:
+            TransportError: no endpoint answered all of them.
+        """
+        return await self._reads.ask(requests)
+
     async def send_raw_transaction(self, raw: bytes) -> str:
-        """Hands a signed transaction to one endpoint, once.
+        """Hands a signed transaction to one endpoint, once; several at a time in one batch.
 
         Returns:
             The transaction hash that the endpoint reports.
@@ -118,12 +125,14 @@ class Rpc:
             TransportError: it may or may not have arrived.
             RefusedError: the endpoint's reason; some of them mean that it already has it.
         """
-        endpoint = self._by_preference()[0]
         request = Request("eth_sendRawTransaction", ("0x" + raw.hex(),))
-        (result,) = await self._ask(endpoint, [request])
+        (result,) = await self._sends.ask([request])
         if isinstance(result, RpcError):
             raise result
         return str(result)
+
+    async def _hand_over(self, requests: Sequence[Request]) -> list[Any]:
+        return await self._ask(self._by_preference()[0], requests)
 
     async def _read(self, requests: Sequence[Request]) -> list[Any]:
         failure = TransportError("no endpoint")

@@ -9,7 +9,8 @@ from infernet_node import guardian
 from infernet_node.chain.contracts import READ_SUBSCRIPTION_BATCH, Coordinator, Reader
 from infernet_node.chain.cursor import Cursor
 from infernet_node.chain.listener import Listener
-from infernet_node.chain.rpc import Request, Rpc
+from infernet_node.chain.requests import Request
+from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import RefusedError, RevertError
 from test.node.chain.world import Chain, Log, Node, Pipeline
 

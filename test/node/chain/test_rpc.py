@@ -8,7 +8,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from infernet_node.chain.rpc import MAX_BATCH, Request, Rpc
+from infernet_node.chain.requests import MAX_BATCH, Request
+from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import RefusedError, TransportError
 
 Answer = Callable[[Any], web.Response]

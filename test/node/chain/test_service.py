@@ -171,7 +171,7 @@ async def test_a_failure_to_read_inputs_is_not_an_empty_input(
     monkeypatch: pytest.MonkeyPatch,
     failure: Exception,
 ) -> None:
-    read = Rpc.batch
+    read = Rpc.shared
     failed: list[str] = []
 
     async def fail_once(self: Rpc, requests: Any) -> list[Any]:
@@ -185,7 +185,7 @@ async def test_a_failure_to_read_inputs_is_not_an_empty_input(
                 results[index] = failure
         return results
 
-    monkeypatch.setattr(Rpc, "batch", fail_once)
+    monkeypatch.setattr(Rpc, "shared", fail_once)
     chain.ask("what did I ask?")
     await node.until(lambda: chain.deliveries() == 1)
 

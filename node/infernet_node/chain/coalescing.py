@@ -1,0 +1,119 @@
+"""Requests of many callers in few HTTP requests."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from infernet_node.chain.requests import MAX_BATCH, Request
+from infernet_node.chain.rpc_errors import TransportError
+
+MAX_BYTES = 2**20
+"""Of one body made of several callers' requests; common providers refuse five times that."""
+_IN_FLIGHT = 4
+"""Bodies at the same time; what is asked meanwhile is gathered for the next one."""
+_FAILURES_TO_BELIEVE = 2
+
+Ask = Callable[[Sequence[Request]], Awaitable[list[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    requests: Sequence[Request]
+    size: int
+    """Bytes, as JSON."""
+    done: asyncio.Future[list[Any]]
+
+    def answer(self, results: list[Any]) -> None:
+        if not self.done.done():  # else its caller was cancelled
+            self.done.set_result(results)
+
+    def fail(self, error: TransportError) -> None:
+        if not self.done.done():
+            # One instance each: a traceback belongs to one raise.
+            self.done.set_exception(TransportError(str(error)))
+
+
+class Coalescer:
+    """Asks at once while little is asked, and in common batches while much is.
+
+    Args:
+        ask: asks one batch, in one HTTP request.
+        isolate: whether a batch that failed is asked again caller by caller, so that a
+            question that no endpoint can answer does not take others with it.
+    """
+
+    def __init__(self, ask: Ask, *, isolate: bool) -> None:
+        self._ask = ask
+        self._isolate = isolate
+        self._waiting: list[_Question] = []
+        self._in_flight: set[asyncio.Task[None]] = set()
+
+    async def ask(self, requests: Sequence[Request]) -> list[Any]:
+        """Returns the results of a caller's requests, in order.
+
+        Raises:
+            TransportError: there was no answer.
+        """
+        loop = asyncio.get_running_loop()
+        size = len(json.dumps([request.params for request in requests]))
+        question = _Question(requests, size, loop.create_future())
+        self._waiting.append(question)
+        # Whoever else asks in this round of the loop comes along.
+        loop.call_soon(self._set_off)
+        return await question.done
+
+    async def close(self) -> None:
+        """Gives up what is being asked."""
+        tasks = list(self._in_flight)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _set_off(self) -> None:
+        while self._waiting and len(self._in_flight) < _IN_FLIGHT:
+            task = asyncio.create_task(self._carry(self._next_group()))
+            self._in_flight.add(task)
+            task.add_done_callback(self._arrived)
+
+    def _arrived(self, task: asyncio.Task[None]) -> None:
+        self._in_flight.discard(task)
+        self._set_off()
+
+    def _next_group(self) -> list[_Question]:
+        count = size = taken = 0
+        for question in self._waiting:
+            count, size = count + len(question.requests), size + question.size
+            if taken and (count > MAX_BATCH or size > MAX_BYTES):
+                break
+            taken += 1
+        group, self._waiting = self._waiting[:taken], self._waiting[taken:]
+        return group
+
+    async def _carry(self, group: Sequence[_Question]) -> None:
+        failure = await self._try(group)
+        if failure is None:
+            return
+        failures = 1 if self._isolate and len(group) > 1 else _FAILURES_TO_BELIEVE
+        for question in group:
+            if failures < _FAILURES_TO_BELIEVE:
+                alone = await self._try([question])
+                if alone is None:
+                    failures = 0
+                    continue
+                failures, failure = failures + 1, alone
+            question.fail(failure)
+
+    async def _try(self, group: Sequence[_Question]) -> TransportError | None:
+        """Answers a group's questions, or returns why there is no answer."""
+        try:
+            results = await self._ask([r for question in group for r in question.requests])
+        except TransportError as error:
+            return error
+        start = 0
+        for question in group:
+            question.answer(results[start : start + len(question.requests)])
+            start += len(question.requests)
+        return None
