@@ -112,15 +112,23 @@ def failure_of_hub_error(error: TextGenerationError) -> InfernetMLException:
 
 
 def _parts(text: str) -> tuple[str, str | None]:
-    """Returns message and ``error_type`` of a body; a body of another shape is the message."""
+    """Returns message and ``error_type`` of a body; a body of another shape is the message.
+
+    Servers of the OpenAI-compatible API have types of their own, which say less than the
+    status does.
+    """
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):
         content = None
-    if not isinstance(content, dict) or not isinstance(content.get("error"), str):
-        return text.strip()[:_EXCERPT], None
-    error_type = content.get("error_type")
-    return content["error"], None if error_type is None else str(error_type)
+    match content:
+        case {"error": str(message), **others}:
+            error_type = others.get("error_type")
+            return message, None if error_type is None else str(error_type)
+        case {"error": {"message": str(message)}} | {"object": "error", "message": str(message)}:
+            return message, None
+        case _:
+            return text.strip()[:_EXCERPT], None
 
 
 def _unauthorized(host: str) -> InfernetMLException:

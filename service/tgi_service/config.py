@@ -10,11 +10,13 @@ from functools import partial
 from typing import Any, TypeVar
 
 from tgi_service import workflow_args as args
+from tgi_service.backends import KINDS, TGI
 from tgi_service.environment import PREFIX, parse, read_tree
 from tgi_service.errors import ConfigurationError
 from tgi_service.masking import shown
 from tgi_service.parameters import DEFAULTS, read_parameters
 from tgi_service.setting_types import (
+    read_choice,
     read_count,
     read_flag,
     read_seconds_or_none,
@@ -37,7 +39,7 @@ _OF_THE_ORIGINAL = frozenset({"BODY_TIMEOUT", "RESPONSE_TIMEOUT"})
 class WorkflowArguments:
     """Arguments of :class:`TGIClientInferenceWorkflow`, all checked."""
 
-    server_url: str
+    server_urls: tuple[str, ...]
     timeout: float
     headers: dict[str, str]
     cookies: dict[str, str]
@@ -62,6 +64,8 @@ class Settings:
         log_prompts: whether prompts may appear in logs.
         advertise_model: whether ``/service-resources`` names the model TGI serves.
         workflow_class: ``package.module:Class`` of a workflow to use instead of the service's.
+        backend: which API the server speaks.
+        model: name of the model for servers that want one.
         warnings: what the operator should know, one line each.
     """
 
@@ -77,6 +81,8 @@ class Settings:
     log_prompts: bool = False
     advertise_model: bool = False
     workflow_class: str | None = None
+    backend: str = TGI
+    model: str | None = None
     warnings: tuple[str, ...] = field(default=())
 
 
@@ -92,6 +98,8 @@ _PLAIN_SETTINGS: Mapping[str, Callable[[Any], Any]] = {
     "LOG_PROMPTS": read_flag,
     "ADVERTISE_MODEL": read_flag,
     "WORKFLOW_CLASS": read_text,
+    "BACKEND": read_choice(KINDS),
+    "MODEL": read_text,
 }
 
 
@@ -144,7 +152,7 @@ def _workflow(
     retry_by_position, retry_by_keyword = both("retry_params", args.read_retry_params)
     parameters = {name: value for name, value in keywords.items() if name not in _ARGUMENTS}
     workflow = WorkflowArguments(
-        server_url=_checked(url_variable, url, args.read_server_url),
+        server_urls=_checked(url_variable, url, args.read_server_urls),
         timeout=timeout_of_keyword if keywords.get("timeout") is not None else timeout_of_position,
         headers=args.merge_headers(
             *both("headers", args.read_headers), _authorization(environment)

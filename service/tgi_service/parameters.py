@@ -9,6 +9,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tgi_service import strict_json
+from tgi_service.errors import InvalidRequestError
+
 Complaint = str | None
 Check = Callable[[Any], Complaint]
 
@@ -38,6 +41,9 @@ NOT_FOR_CHATS = frozenset(
     }
 )
 """TGI's chat route has no counterpart of these."""
+
+NOT_FOR_OPENAI = NOT_FOR_CHATS | {"repetition_penalty", "return_full_text"}
+"""The OpenAI-compatible API has no counterpart of these."""
 
 
 def _boolean(value: Any) -> Complaint:
@@ -136,11 +142,39 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in merged.items() if value is not None}
 
 
+def set_names(parameters: Mapping[str, Any]) -> frozenset[str]:
+    """Returns the names of parameters that have a value."""
+    return frozenset(name for name, value in parameters.items() if value is not None)
+
+
 def for_chat(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Translates native parameters to those of ``/v1/chat/completions``.
+    """Translates native parameters to those of TGI's ``/v1/chat/completions``.
 
     That route samples unless the temperature is 0, and counts its presence penalty from -2.
     """
+    chat = _for_any_chat(parameters)
+    if "repetition_penalty" in parameters:
+        chat["presence_penalty"] = parameters["repetition_penalty"] - 2.0
+    if "grammar" in parameters:
+        chat["response_format"] = _response_format(parameters["grammar"])
+    return chat
+
+
+def for_openai(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Translates native parameters to those of any other ``/v1/chat/completions``.
+
+    Raises:
+        InvalidRequestError: if the grammar is no JSON schema.
+    """
+    chat = _for_any_chat(parameters)
+    if not chat.get("stop"):
+        chat.pop("stop", None)  # some servers refuse an empty list
+    if "grammar" in parameters:
+        chat["response_format"] = _openai_format(parameters["grammar"])
+    return chat
+
+
+def _for_any_chat(parameters: Mapping[str, Any]) -> dict[str, Any]:
     chat: dict[str, Any] = {
         name: parameters[name]
         for name in ("frequency_penalty", "seed", "stop", "temperature", "top_p")
@@ -149,11 +183,22 @@ def for_chat(parameters: Mapping[str, Any]) -> dict[str, Any]:
     chat["max_tokens"] = parameters.get("max_new_tokens")
     if not parameters.get("do_sample") and not parameters.keys() & _IMPLY_SAMPLING:
         chat["temperature"] = 0.0
-    if "repetition_penalty" in parameters:
-        chat["presence_penalty"] = parameters["repetition_penalty"] - 2.0
-    if "grammar" in parameters:
-        chat["response_format"] = _response_format(parameters["grammar"])
     return {name: value for name, value in chat.items() if value is not None}
+
+
+def _openai_format(grammar: Mapping[str, Any]) -> dict[str, Any]:
+    value = grammar["value"]
+    named = grammar["type"] == "json_schema" and isinstance(value, Mapping)
+    schema = value.get("schema") if named else value
+    if isinstance(schema, str) and grammar["type"] != "regex":
+        try:
+            schema = strict_json.loads(schema)
+        except ValueError:
+            schema = None
+    if not isinstance(schema, Mapping):
+        raise InvalidRequestError("grammar must be a JSON schema: the server knows no other")
+    name = value.get("name", "answer") if named else "answer"
+    return {"type": "json_schema", "json_schema": {"name": name, "schema": schema}}
 
 
 def _response_format(grammar: Mapping[str, Any]) -> dict[str, Any]:

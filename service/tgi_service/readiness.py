@@ -2,7 +2,7 @@
 
 import threading
 
-from tgi_service.backend import TgiBackend
+from tgi_service.backend import Backend
 from tgi_service.call import Cancellation, Clock
 from tgi_service.errors import TgiUnavailableError
 from tgi_service.overseer import Overseer
@@ -16,7 +16,7 @@ _PATIENCE = 5.0
 class Readiness:
     """Remembers when TGI was last seen healthy, and looks again when that is long ago."""
 
-    def __init__(self, backend: TgiBackend, overseer: Overseer, clock: Clock) -> None:
+    def __init__(self, backend: Backend, overseer: Overseer, clock: Clock) -> None:
         self._backend = backend
         self._overseer = overseer
         self._clock = clock

@@ -17,7 +17,7 @@ from tgi_service import config, logs, multiprocess
 from tgi_service.binding import EVERY_ADDRESS, LOOPBACK, read_address
 from tgi_service.call import Call, Cancellation
 from tgi_service.config import Settings
-from tgi_service.errors import ConfigurationError, InfernetMLException
+from tgi_service.errors import ConfigurationError, InfernetMLException, TgiServiceError
 from tgi_service.gunicorn_app import Server
 from tgi_service.logs import fields
 from tgi_service.slots import JobSlots, SharedSlots
@@ -66,7 +66,7 @@ def main(
         workflow = start_workflow(
             settings, workflow_class or find_workflow_class(settings.workflow_class)
         )
-    except (ConfigurationError, InfernetMLException) as error:
+    except TgiServiceError as error:
         sys.exit(f"{_PROGRAM}: {error}")
     limit = settings.max_concurrency
     slots = JobSlots(shared=None if limit is None else SharedSlots(limit))
@@ -121,11 +121,13 @@ def start_workflow(
         log.warning("configuration", extra=fields(hint=warning))
     arguments = settings.workflow
     workflow = workflow_class(
-        arguments.server_url,
+        arguments.server_urls,
         arguments.timeout,
         arguments.headers,
         arguments.cookies,
         arguments.retry_params,
+        backend=settings.backend,
+        model=settings.model,
         **arguments.parameters,
     )
     try:

@@ -4,6 +4,7 @@ Every function returns a checked value or raises ``ConfigurationError`` with the
 """
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tgi_service.errors import ConfigurationError
@@ -30,6 +31,17 @@ def read_flag(value: Any) -> bool:
     if flag is None:
         raise ConfigurationError("must be true or false")
     return flag
+
+
+def read_choice(choices: Sequence[str]) -> Callable[[Any], str]:
+    """Returns a reader of one of several words."""
+
+    def read(value: Any) -> str:
+        if value not in choices:
+            raise ConfigurationError(f"must be one of {', '.join(choices)}")
+        return str(value)
+
+    return read
 
 
 def read_text(value: Any) -> str:

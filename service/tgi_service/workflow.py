@@ -4,19 +4,19 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from tgi_service import parameters as generation
 from tgi_service import workflow_args as args
-from tgi_service.backend import Generated, StreamItem, TgiBackend, TokenStream
+from tgi_service.backend import Backend, Generated, StreamItem, TokenStream
+from tgi_service.backends import TGI, connect
 from tgi_service.call import Call, current_call
 from tgi_service.errors import ConfigurationError, InfernetMLException, InvalidRequestError
 from tgi_service.logs import fields
 from tgi_service.retries import retry
-from tgi_service.transport import Transport
 
 Answer = TypeVar("Answer")
 log = logging.getLogger(__name__)
@@ -35,10 +35,13 @@ class TGIClientInferenceWorkflow:
     Several threads may use one object at once.
 
     Args:
-        server_url: where prompts are posted, ``http(s)://host[:port][/path]``.
+        server_url: where prompts are posted, ``http(s)://host[:port][/path]``; or a list of
+            such servers, which take turns.
         timeout: seconds to wait for a connection, and for each further sign of life.
         headers: sent with every request.
         cookies: sent with every request.
+        backend: ``tgi``, or ``openai`` for a server of the OpenAI-compatible API.
+        model: name under which the server knows its model; ``openai`` only.
         retry_params: any of ``tries``, ``delay``, ``max_delay``, ``backoff``, ``jitter``.
         inference_params: generation parameters of every request, such as ``temperature``.
 
@@ -48,26 +51,32 @@ class TGIClientInferenceWorkflow:
 
     def __init__(
         self,
-        server_url: str,
+        server_url: str | Sequence[str],
         timeout: float | None = args.DEFAULT_TIMEOUT,
         headers: Mapping[str, str] | None = None,
         cookies: Mapping[str, str] | None = None,
         retry_params: Mapping[str, Any] | None = None,
+        *,
+        backend: str = TGI,
+        model: str | None = None,
         **inference_params: Any,
     ) -> None:
-        transport = Transport(
-            args.read_server_url(server_url),
+        self.backend: Backend = connect(
+            args.read_server_urls(server_url),
             timeout=args.read_timeout(timeout),
             headers=args.read_headers(headers),
             cookies=args.read_cookies(cookies),
+            kind=backend,
+            model=model,
         )
-        self.backend = TgiBackend(server_url, transport)
         self.retry_policy = args.retry_policy(args.read_retry_params(retry_params))
         try:
             self.inference_params = generation.read_parameters(inference_params)
         except ValueError as error:
             raise ConfigurationError(str(error)) from None
-        left_out = sorted(self.inference_params.keys() & generation.NOT_FOR_STREAMS)
+        for name in generation.set_names(self.inference_params) & self.backend.not_for_prompts:
+            raise ConfigurationError(f"{name} has no counterpart in the API of this backend")
+        left_out = sorted(self.inference_params.keys() & self.backend.not_for_streams)
         if left_out:
             log.warning("left_out_of_streams", extra=fields(parameters=left_out))
         # Without state: worker processes that inherit this must not draw the same numbers.
@@ -90,7 +99,7 @@ class TGIClientInferenceWorkflow:
     def do_setup(self) -> None:
         """Hook of :meth:`setup`: has one token generated."""
         call = current_call()
-        self._generate(_PROBE, {**self._parameters(call), "max_new_tokens": 1}, call)
+        self._generate(_PROBE, {**self._prompt_parameters(call), "max_new_tokens": 1}, call)
 
     def inference(self, request: TgiInferenceRequest, log_preprocessed_data: bool = True) -> str:
         """Answers a request.
@@ -123,11 +132,11 @@ class TGIClientInferenceWorkflow:
         """
         call = current_call()
         if call.messages:
-            chat = self._chat_parameters(call)
+            chat = self._parameters(call, self.backend.not_for_chats, "a chat")
             return self._ask(
                 call, lambda: self.backend.chat(call.messages, chat, call.cancellation)
             )
-        return self._generate(prompt, self._parameters(call), call)
+        return self._generate(prompt, self._prompt_parameters(call), call)
 
     def do_postprocessing(self, request: TgiInferenceRequest, text: str) -> str:
         """Hook: returns the answer for a generated text."""
@@ -151,12 +160,12 @@ class TGIClientInferenceWorkflow:
         """
         call = current_call()
         if call.messages:
-            chat = self._chat_parameters(call)
+            chat = self._parameters(call, self.backend.not_for_chats, "a chat")
 
             def attempt() -> TokenStream:
                 return TokenStream(self.backend.stream_chat(call.messages, chat, call.cancellation))
         else:
-            native = self._parameters(call, generation.NOT_FOR_STREAMS, "a stream")
+            native = self._parameters(call, self.backend.not_for_streams, "a stream")
 
             def attempt() -> TokenStream:
                 return TokenStream(self.backend.stream(prompt, native, call.cancellation))
@@ -183,9 +192,7 @@ class TGIClientInferenceWorkflow:
         if not self._is_set_up:
             raise ValueError(f"setup not called before {step}")
 
-    def _parameters(
-        self, call: Call, excluded: frozenset[str] = frozenset(), kind: str = ""
-    ) -> dict[str, Any]:
+    def _parameters(self, call: Call, excluded: frozenset[str], kind: str) -> dict[str, Any]:
         """Lays the parameters of a call over the configured ones.
 
         Configured parameters that this kind of call cannot have are left out; those that the
@@ -199,8 +206,8 @@ class TGIClientInferenceWorkflow:
         merged.setdefault("return_full_text", False)
         return {name: value for name, value in merged.items() if name not in excluded}
 
-    def _chat_parameters(self, call: Call) -> dict[str, Any]:
-        return generation.for_chat(self._parameters(call, generation.NOT_FOR_CHATS, "a chat"))
+    def _prompt_parameters(self, call: Call) -> dict[str, Any]:
+        return self._parameters(call, self.backend.not_for_prompts, "this backend")
 
     def _generate(self, prompt: str, parameters: Mapping[str, Any], call: Call) -> str:
         return self._ask(call, lambda: self.backend.generate(prompt, parameters, call.cancellation))

@@ -45,6 +45,16 @@ def read_server_url(value: Any) -> str:
     return value
 
 
+def read_server_urls(value: Any) -> tuple[str, ...]:
+    """Checks one URL, or a list of different ones."""
+    if not isinstance(value, list | tuple):
+        return (read_server_url(value),)
+    urls = tuple(read_server_url(item) for item in value)
+    if not urls or len(set(urls)) < len(urls):
+        raise ConfigurationError("server_url, as a list, must name one or more different servers")
+    return urls
+
+
 def read_timeout(value: Any) -> float:
     """Checks the seconds to wait for a connection, and for each further sign of life."""
     if value is None:

@@ -10,7 +10,7 @@ from test.service.configuring import URL, load, policy_of, refusal
 def test_defaults() -> None:
     settings = load()
 
-    assert settings.workflow.server_url == URL
+    assert settings.workflow.server_urls == (URL,)
     assert settings.workflow.timeout == 30
     assert settings.workflow.headers == {}
     assert settings.workflow.cookies == {}
@@ -66,7 +66,7 @@ def test_keyword_arguments_must_be_an_object(value: str) -> None:
         "http://user:secret@tgi",
         "http://tgi?key=secret",
         "http://tgi#part",
-        ["http://tgi"],
+        {"host": "tgi"},
         None,
         7,
     ],
@@ -94,7 +94,7 @@ def test_server_url_as_keyword() -> None:
         TGI_INF_WORKFLOW_POSITIONAL_ARGS="UNSET", TGI_INF_WORKFLOW_KW_ARGS={"server_url": URL}
     )
 
-    assert settings.workflow.server_url == URL
+    assert settings.workflow.server_urls == (URL,)
 
 
 def test_server_url_given_twice_is_refused() -> None:

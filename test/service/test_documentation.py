@@ -14,7 +14,7 @@ from test.service.serving import Service, StartService
 from test.support.mock_tgi import Behaviour, MockTGI
 from tgi_service import TGIClientInferenceWorkflow, config, errors, workflow_args
 from tgi_service.config import Settings
-from tgi_service.parameters import DEFAULTS
+from tgi_service.parameters import _CHECKS, DEFAULTS, NOT_FOR_OPENAI
 from tgi_service.server import read_options
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +81,14 @@ def test_documented_defaults_are_the_real_ones() -> None:
     assert documented[config.POSITIONAL_VARIABLE] == config.DEFAULT_POSITIONAL_ARGS
     keywords = documented[config.KEYWORD_VARIABLE]
     assert policy_of(load(TGI_INF_WORKFLOW_KW_ARGS=keywords)) == policy
+
+
+def test_parameters_are_documented() -> None:
+    for name in _CHECKS:
+        assert f"`{name}`" in GUIDE, name
+    listed = re.search(r"without a counterpart there \((.*?)\)", GUIDE, re.S)
+    assert listed is not None
+    assert set(re.findall(r"`(\w+)`", listed[1])) == NOT_FOR_OPENAI
 
 
 def test_every_setting_is_a_variable() -> None:
@@ -180,7 +188,7 @@ def test_entry_of_the_node_s_configuration() -> None:
     settings = config.load(entry["env"])
     options = read_options(entry["command"].split(), in_container=True)
 
-    assert settings.workflow.server_url == "http://tgi:80"
+    assert settings.workflow.server_urls == ("http://tgi:80",)
     assert settings.workflow.timeout == 30
     assert settings.workflow.parameters == {"max_new_tokens": 256, "temperature": 0.7}
     assert policy_of(settings) == policy_of(load())

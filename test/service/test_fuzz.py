@@ -123,7 +123,7 @@ def test_any_environment_is_read_or_refused(variables: dict[str, str]) -> None:
     environment = {"TGI_INF_WORKFLOW_POSITIONAL_ARGS": '["http://tgi"]', **variables}
     refusal = None
     try:
-        assert config.load(environment).workflow.server_url
+        assert config.load(environment).workflow.server_urls
     except ConfigurationError as error:
         refusal = str(error)
 

@@ -1,0 +1,182 @@
+"""huggingface_hub's client, for one request at a time.
+
+The library builds the requests and reads the answers. How a request travels is ours: see
+:mod:`tgi_service.transport` for why.
+"""
+
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import httpx
+from huggingface_hub import InferenceClient
+from huggingface_hub.errors import TextGenerationError
+from huggingface_hub.inference._common import RequestParameters
+
+from tgi_service.answers import failure_of_answer, failure_of_hub_error
+from tgi_service.backend import Generated, StreamItem, Token
+from tgi_service.call import Cancellation
+from tgi_service.errors import TgiBadAnswerError, TgiGenerationError
+from tgi_service.transport import Transport
+
+EXCERPT = 200
+"""Characters of an unexpected answer that are worth repeating."""
+OK = 200
+
+
+class HubClient(InferenceClient):
+    """The library's client for one request, over a connection that can be broken off.
+
+    Args:
+        own_fields: fields of the body that the library would write otherwise.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        transport: Transport,
+        cancellation: Cancellation,
+        own_fields: Mapping[str, Any] | None = None,
+    ) -> None:
+        # With any token at all, the library does not look for one on the machine.
+        super().__init__(model=url, token="unused")  # noqa: S106 - none at all
+        self._transport = transport
+        self._cancellation = cancellation
+        self._own_fields = own_fields or {}
+        self._last_seen = ""
+
+    def _inner_post(  # type: ignore[override]
+        self, request_parameters: RequestParameters, *, stream: bool = False
+    ) -> bytes | Iterable[str]:
+        """Takes the place of the one method of the library that does I/O.
+
+        Its headers are left aside: ours are complete, theirs may hold a token found on the
+        machine.
+        """
+        body: Any = request_parameters.json
+        response = self.exit_stack.enter_context(
+            self._transport.request(
+                "POST",
+                request_parameters.url,
+                self._cancellation,
+                json={**body, **self._own_fields},
+            )
+        )
+        if response.status_code == OK and stream:
+            return self._lines(response.iter_bytes())
+        with self._transport.reading(self._cancellation):
+            content = response.read()
+        self._last_seen = response.text
+        if response.status_code != OK:
+            failure = failure_of_answer(response.status_code, response.text, self._transport.host)
+            try:
+                response.raise_for_status()
+            except httpx.HTTPStatusError as error:
+                raise failure from error
+            raise failure
+        return content
+
+    def _lines(self, chunks: Iterable[bytes]) -> Iterator[str]:
+        """Splits at line feeds only: JSON text may hold what else counts as a line's end."""
+        pending = b""
+        with self._transport.reading(self._cancellation):
+            for chunk in chunks:
+                *lines, pending = (pending + chunk).split(b"\n")
+                for line in lines:
+                    self._last_seen = line.decode().strip()
+                    # Servers before TGI 2.1 leave out the space, which the library wants here.
+                    yield "data: [DONE]" if self._last_seen == "data:[DONE]" else self._last_seen
+
+    @contextmanager
+    def expecting_text(self) -> Iterator[None]:
+        """Surrounds the reading of an answer: what the library cannot read is no TGI's answer.
+
+        Raises:
+            InfernetMLException: for an error event, or an answer of another shape.
+        """
+        try:
+            yield
+        except TextGenerationError as error:
+            raise failure_of_hub_error(error) from error
+        except (ValueError, TypeError, AttributeError, LookupError) as error:
+            raise TgiBadAnswerError(
+                f"TGI at {self._transport.host} answered {OK}: {self._last_seen[:EXCERPT]}"
+            ) from error
+
+
+def continue_chat(
+    client: HubClient,
+    messages: Sequence[Mapping[str, Any]],
+    options: Mapping[str, Any],
+) -> Generated:
+    """Asks for the next message of a chat.
+
+    Args:
+        options: of the library's ``chat_completion``.
+
+    Raises:
+        InfernetMLException: if there is none.
+    """
+    with client.expecting_text():
+        answer = client.chat_completion(messages=[dict(message) for message in messages], **options)
+        choice = answer.choices[0]
+        details = _chat_details(choice.finish_reason, answer.usage)
+        return Generated(encodable(choice.message.content), details)
+
+
+def stream_chat(
+    client: HubClient,
+    messages: Sequence[Mapping[str, Any]],
+    options: Mapping[str, Any],
+) -> Generator[StreamItem, None, None]:
+    """Asks for the next message of a chat token by token; see :func:`continue_chat`."""
+    with client.expecting_text():
+        text = ""
+        reason = None
+        count = 0
+        for chunk in client.chat_completion(
+            messages=[dict(message) for message in messages], stream=True, **options
+        ):
+            if not chunk.choices:  # the chunk with the usage, when a server sends it unasked
+                continue
+            choice = chunk.choices[0]
+            piece = encodable(choice.delta.content or "")
+            text += piece
+            count += 1
+            reason = choice.finish_reason
+            details = {"finish_reason": reason, "generated_tokens": count} if reason else None
+            yield StreamItem(Token(piece, special=False), text if reason else None, details)
+        require_end(reason is not None)
+
+
+def encodable(value: Any) -> str:
+    """Checks that a value is text that can be encoded.
+
+    Raises:
+        TypeError, ValueError: if it is not.
+    """
+    if not isinstance(value, str):
+        raise TypeError("no text where text is expected")
+    value.encode()
+    return value
+
+
+def require_end(complete: bool) -> None:
+    """Refuses a stream without its last event.
+
+    The library takes a stream that was cut off for a complete one.
+
+    Raises:
+        TgiGenerationError: if it was cut off.
+    """
+    if not complete:
+        raise TgiGenerationError("Incomplete generation: the stream ended before its last event")
+
+
+def _chat_details(reason: str | None, usage: Any) -> dict[str, Any]:
+    details: dict[str, Any] = {"finish_reason": reason}
+    if usage is not None:
+        counts = asdict(usage)
+        details |= {"generated_tokens": counts["completion_tokens"], "usage": counts}
+    return details
