@@ -9,7 +9,7 @@ import {Registry} from "../contracts/Registry.sol";
 import {Fee} from "../contracts/payments/Fee.sol";
 import {WalletFactory} from "../contracts/payments/WalletFactory.sol";
 import {Reader} from "../contracts/utility/Reader.sol";
-import {LibDeploy} from "../test/contracts/lib/LibDeploy.sol";
+import {LibDeploy} from "../contracts/testing/LibDeploy.sol";
 
 /// @title Deploy
 /// @notice Deploys one set of contracts: `forge script scripts/Deploy.sol:Deploy --rpc-url $RPC_URL --broadcast`
