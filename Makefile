@@ -50,6 +50,9 @@ lint: setup ## Formatting, types, direction of imports, Solidity linter
 bench-gas: setup release ## Gas of whole transactions beside infernet-sdk v1 and our goals (ARGS="--trace --match 'paid, ETH'")
 	@$(PY) -m bench.gas $(ARGS)
 
+bench-node: setup ## Speed and size of the node on this machine, one JSON line a figure (ARGS="--jobs 2000 --kept 0")
+	@$(PY) -m bench.node $(ARGS)
+
 audit: audit-release audit-coverage audit-static audit-symbolic audit-mutation ## Proofs beyond the tests, in an hour or so: see docs/audit.md
 
 audit-release: setup ## The forge tests on the code that is deployed
@@ -125,4 +128,4 @@ clean: ## Removes what can be built again
 help: ## This list
 	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo up test test-contracts test-python e2e lint bench-gas audit audit-release audit-coverage audit-static audit-symbolic audit-mutation fmt setup contracts release abis lock clean help
+.PHONY: demo up test test-contracts test-python e2e lint bench-gas bench-node audit audit-release audit-coverage audit-static audit-symbolic audit-mutation fmt setup contracts release abis lock clean help

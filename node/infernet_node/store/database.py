@@ -62,7 +62,13 @@ class Database:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
             _require_usable_file(parsed.database)
-            engine = create_async_engine(url, poolclass=StaticPool, hide_parameters=True)
+            engine = create_async_engine(
+                url,
+                poolclass=StaticPool,
+                # Transactions here always end themselves; the pool need not make sure.
+                pool_reset_on_return=None,
+                hide_parameters=True,
+            )
             event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         else:
             engine = _server_engine(parsed)
