@@ -6,6 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 AUDIT := .build/audit/venv
+COMPAT := .build/compat/venv
 PY := $(VENV)/bin/python
 FOUNDRY := forge anvil cast
 # Tools of the project come before those of the machine.
@@ -35,8 +36,14 @@ test-python: setup
 	forge build --quiet
 	pytest -m "not e2e"
 
-e2e: setup ## Real Anvil, service and node against each other
-	pytest -m e2e test/e2e
+e2e: setup $(COMPAT)/.ready ## Real Anvil, service and node against each other
+	pytest -m e2e test/e2e test/compat test/chaos
+
+compat: setup $(COMPAT)/.ready ## The public infernet-client 1.0.0 (web3 6) against this node; part of e2e
+	pytest -m e2e test/compat
+
+chaos: setup ## SIGKILL at random moments under load (ROUNDS=200): accepted is finished, nothing lost or doubled
+	CHAOS_ROUNDS=$(or $(ROUNDS),200) pytest -m e2e --timeout 3600 test/chaos
 
 lint: setup ## Formatting, types, direction of imports, Solidity linter
 	ruff format --check .
@@ -93,6 +100,12 @@ $(AUDIT)/.ready: requirements/audit.lock
 	@$(AUDIT)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.lock
 	@touch $@
 
+$(COMPAT)/.ready: requirements/compat.lock
+	@$(PYTHON) -m venv $(COMPAT)
+	@echo "installing infernet-client 1.0.0 ..."
+	@$(COMPAT)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/compat.lock
+	@touch $@
+
 node_modules/.ready: package.json package-lock.json $(VENV)/.ready
 	@node -e 'process.versions.node.split(".")[0] >= 20 || (console.error(`Node 20 or newer is needed, this is $${process.versions.node}`), process.exit(1))'
 	@echo "installing npm packages ..."
@@ -119,6 +132,8 @@ lock: ## Pins the newest versions that pyproject.toml admits
 		pyproject.toml --output-file requirements/service.lock
 	.build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --extra audit pyproject.toml --output-file requirements/audit.lock
+	.build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header requirements/compat.in --output-file requirements/compat.lock
 	npm update --package-lock-only
 	node scripts/complete_lock.js
 
@@ -128,4 +143,4 @@ clean: ## Removes what can be built again
 help: ## This list
 	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo up test test-contracts test-python e2e lint bench-gas bench-node audit audit-release audit-coverage audit-static audit-symbolic audit-mutation fmt setup contracts release abis lock clean help
+.PHONY: demo up test test-contracts test-python e2e compat chaos lint bench-gas bench-node audit audit-release audit-coverage audit-static audit-symbolic audit-mutation fmt setup contracts release abis lock clean help
