@@ -74,6 +74,7 @@ def whole_answer(chat: Chat, exchange: Exchange, slots: Slots) -> dict[str, Any]
         for position in range(len(generation.best.tokens)):
             exchange.pause(exchange.delay_before(position))
             exchange.sent_token()
+        exchange.succeeded(generation, chat.parameters)
     message = {"role": "assistant", "content": generation.best.text}
     return {
         **_envelope(chat, exchange.settings, "chat.completion"),
@@ -82,7 +83,7 @@ def whole_answer(chat: Chat, exchange: Exchange, slots: Slots) -> dict[str, Any]
                 "index": 0,
                 "message": message,
                 "logprobs": None,
-                "finish_reason": _finish_reason(generation),
+                "finish_reason": finish_reason(generation),
             }
         ],
         "usage": _usage(generation),
@@ -109,14 +110,16 @@ def stream(chat: Chat, exchange: Exchange, slots: Slots) -> Iterator[bytes]:
                         return
                     exchange.hold()
                 yield from silence(exchange, position)
-                reason = _finish_reason(generation) if position == last else None
+                reason = finish_reason(generation) if position == last else None
                 exchange.sent_token()
                 yield event(_chunk(chat, exchange.settings, token, reason), spaced=spaced)
             if chat.include_usage:
                 usage = {"choices": [], "usage": _usage(generation)}
                 envelope = _envelope(chat, exchange.settings, "chat.completion.chunk")
                 yield event(envelope | usage, spaced=spaced)
+            exchange.succeeded(generation, chat.parameters)
     except TgiFailure as failure:
+        exchange.failed(failure)
         error = {"message": failure.error, "http_status_code": 422}
         yield event({"error": error}, spaced=spaced)
     yield event(DONE, spaced=spaced)
@@ -141,19 +144,33 @@ def _content(message: Mapping[str, Any]) -> str:
 
 
 def _parameters(body: Mapping[str, Any]) -> Parameters:
-    """Translates to native parameters: temperature 0 is greedy, none at all means sampling."""
-    native: dict[str, Any] = {name: body[name] for name in _SAME_NAME if body.get(name) is not None}
-    greedy = native.get("temperature") == 0
-    if greedy:
-        del native["temperature"]
-    native["do_sample"] = not greedy
-    native["max_new_tokens"] = body.get("max_tokens", body.get("max_completion_tokens"))
-    native["stop"] = body.get("stop") or []
+    native: dict[str, Any] = {}
     if body.get("presence_penalty") is not None:
         native["repetition_penalty"] = body["presence_penalty"] + 2.0
     if body.get("response_format") is not None:
         native["grammar"] = body["response_format"]
-    return read_parameters({"parameters": native})
+    return openai_parameters(body, native)
+
+
+def openai_parameters(body: Mapping[str, Any], native: Mapping[str, Any]) -> Parameters:
+    """Translates to native parameters: temperature 0 is greedy, none at all means sampling.
+
+    Args:
+        native: further parameters, translated already.
+
+    Raises:
+        WrongShapeError: if one is of a wrong type.
+    """
+    same = {name: body[name] for name in _SAME_NAME if body.get(name) is not None}
+    greedy = same.get("temperature") == 0
+    if greedy:
+        del same["temperature"]
+    translated = {
+        "do_sample": not greedy,
+        "max_new_tokens": body.get("max_tokens", body.get("max_completion_tokens")),
+        "stop": body.get("stop") or [],
+    }
+    return read_parameters({"parameters": {**same, **translated, **native}})
 
 
 def _envelope(chat: Chat, settings: Settings, kind: str) -> dict[str, Any]:
@@ -176,7 +193,8 @@ def _chunk(chat: Chat, settings: Settings, token: Token, reason: str | None) -> 
     }
 
 
-def _finish_reason(generation: Generation) -> str:
+def finish_reason(generation: Generation) -> str:
+    """Returns why an answer in one piece ended, in the words of that API."""
     reason = generation.best.finish_reason
     return _FINISH_REASONS.get(reason, reason)
 

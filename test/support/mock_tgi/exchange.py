@@ -9,7 +9,10 @@ from contextlib import contextmanager
 
 from flask import Request
 
-from test.support.mock_tgi.failures import overloaded
+from test.support.mock_tgi.failures import TgiFailure, overloaded
+from test.support.mock_tgi.generation import Generation
+from test.support.mock_tgi.metering import Meters
+from test.support.mock_tgi.parameters import Parameters
 from test.support.mock_tgi.scripting import Behaviour, Recorded, Script
 from test.support.mock_tgi.settings import Settings
 
@@ -56,12 +59,15 @@ class Exchange:
         behaviour: Behaviour,
         script: Script,
         settings: Settings,
+        meters: Meters,
     ) -> None:
         self.behaviour = behaviour
         self.settings = settings
         self._recorded = recorded
         self._script = script
         self._gate = script.gate
+        self._meters = meters
+        self._began = time.monotonic()
         self._socket: socket.socket | None = request.environ.get("werkzeug.socket")
 
     def begin(self) -> None:
@@ -104,6 +110,20 @@ class Exchange:
             self._recorded.tokens_sent += 1
 
         self._script.notify(count)
+
+    def succeeded(self, generation: Generation, parameters: Parameters) -> None:
+        """Puts an answer on the server's meters."""
+        left = self.settings.max_total_tokens - generation.input_length
+        self._meters.succeeded(
+            seconds=time.monotonic() - self._began,
+            input_length=generation.input_length,
+            generated=len(generation.best.tokens),
+            budget=parameters.max_new_tokens or left,
+        )
+
+    def failed(self, failure: TgiFailure) -> None:
+        """Puts a failure inside a stream on the server's meters."""
+        self._meters.failed(failure.error_type)
 
     def _wait(self, until: float | None) -> None:
         while until is None or time.monotonic() < until:

@@ -11,6 +11,8 @@ _STATUSES = {
     "incomplete_generation_stream": 500,
     "template_error": 422,
     "tool_error": 422,
+    "suffix not supported": 422,
+    "batch size exceeded": 422,
     "healthcheck": 503,
 }
 

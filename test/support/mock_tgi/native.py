@@ -60,6 +60,7 @@ def run_whole(job: Job, exchange: Exchange, slots: Slots) -> Generation:
         for position in range(len(generation.best.tokens)):
             exchange.pause(exchange.delay_before(position))
             exchange.sent_token()
+        exchange.succeeded(generation, job.parameters)
         return generation
 
 
@@ -117,7 +118,9 @@ def stream(job: Job, exchange: Exchange, slots: Slots) -> Iterator[bytes]:
                     content |= _final_fields(job, generation)
                 exchange.sent_token()
                 yield event(content, spaced=exchange.settings.space_after_colon)
+            exchange.succeeded(generation, job.parameters)
     except TgiFailure as failure:
+        exchange.failed(failure)
         yield event(failure.as_json(), spaced=exchange.settings.space_after_colon)
 
 

@@ -8,8 +8,9 @@ from wsgiref.types import WSGIEnvironment
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from test.support.mock_tgi.answering import RECORDED
 from test.support.mock_tgi.exchange import BrokenOffError
-from test.support.mock_tgi.routes import RECORDED, create_app
+from test.support.mock_tgi.routes import create_app
 from test.support.mock_tgi.scripting import Behaviour, Recorded, Script
 from test.support.mock_tgi.settings import Settings
 
