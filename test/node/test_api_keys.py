@@ -34,7 +34,7 @@ async def call(
         return response.status, await response.json()
 
 
-async def test_jobs_belong_to_the_key(tmp_path: Path, container: ScriptedContainer) -> None:
+async def test_w_03_jobs_belong_to_the_key(tmp_path: Path, container: ScriptedContainer) -> None:
     async with running_node(config(container), tmp_path) as node:
         _, created = await call(node, "POST", "/api/jobs", ALICE, json=JOB)
         mine = f"/api/jobs?id={created['id']}"
@@ -76,7 +76,7 @@ async def test_the_firewall_holds_for_holders_too(
     assert (status, body["error"]) == (405, "Container not allowed for address")
 
 
-async def test_strangers_are_not_shown_what_is_inside(
+async def test_w_06_strangers_are_not_shown_what_is_inside(
     tmp_path: Path, container: ScriptedContainer
 ) -> None:
     # Loopback is a stranger here.

@@ -257,7 +257,7 @@ class TestSecrets:
             KEY,
         ],
     )
-    def test_the_key_is_never_printed(self, wallet: Any) -> None:
+    def test_w_45_the_key_is_never_printed(self, wallet: Any) -> None:
         text = "\n".join(problems(chain(wallet=wallet)))
         assert KEY[2:] not in text
 
@@ -307,7 +307,7 @@ class TestEnvironment:
         assert config.chain.wallet is not None
         assert config.chain.wallet.private_key is not None
 
-    def test_names_a_file(self, tmp_path: Path) -> None:
+    def test_w_40_names_a_file(self, tmp_path: Path) -> None:
         file = tmp_path / "key"
         file.write_text(KEY + "\n")
         config = parsed(chain(wallet={}), INFERNET_PRIVATE_KEY_FILE=str(file))
@@ -355,7 +355,7 @@ class TestOldSpellings:
 
 
 class TestUnknownKeys:
-    def test_are_named_with_what_was_meant(self) -> None:
+    def test_w_55_are_named_with_what_was_meant(self) -> None:
         loaded = parse_config(
             {
                 "server": {"prot": 1, "rate_limit": {"perod": 3}},
@@ -372,7 +372,7 @@ class TestUnknownKeys:
             "zzz: is not a known key and is ignored",
         )
 
-    def test_telemetry_is_not_sent(self) -> None:
+    def test_w_47_telemetry_is_not_sent(self) -> None:
         loaded = parse_config({"forward_stats": True}, {})
         assert loaded.warnings == (
             "forward_stats: this node sends no telemetry; the key has no effect",

@@ -193,7 +193,7 @@ class TestDelegated:
             "Container not allowed for address", {"container": "fenced", "address": "1.2.3.4"}
         )
 
-    def test_payment_is_due_here_too(self) -> None:
+    def test_w_07_payment_is_due_here_too(self) -> None:
         assert delegated("dear", payment_token=TOKEN, payment_amount=99) == Rejection(
             "Invalid payment",
             {"reason": f"Token {TOKEN} below minimum payment requirements"},

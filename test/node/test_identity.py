@@ -59,7 +59,7 @@ def test_the_peer_is_the_caller(peer: str | None, expected: str | None) -> None:
         ("10.0.0.1", [], "10.0.0.1"),
     ],
 )
-def test_forwarding_counts_from_trusted_proxies_only(
+def test_w_02_forwarding_counts_from_trusted_proxies_only(
     peer: str, forwarded: list[str], expected: str
 ) -> None:
     assert caller_ip(connection(peer, *forwarded), PROXIES) == expected

@@ -253,7 +253,7 @@ class TestRetention:
         found = await store.find("ip", ["0", "1", "2", "3", "silent"])
         assert [j.id for j in found] == ["2", "3"]
 
-    async def test_the_oldest_of_too_many_go_some_at_a_time(
+    async def test_w_14_the_oldest_of_too_many_go_some_at_a_time(
         self, store: JobStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         jobs = [job(str(n)) for n in range(5)]

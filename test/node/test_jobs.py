@@ -79,7 +79,7 @@ class Gate:
 
 
 class TestBounds:
-    async def test_so_many_run_and_the_rest_waits_in_order(
+    async def test_w_13_so_many_run_and_the_rest_waits_in_order(
         self, database: Database, pipeline: Pipeline, container: ScriptedContainer
     ) -> None:
         gate = Gate()
@@ -216,7 +216,7 @@ class TestTrouble:
         assert failures == 0
         await jobs.close(0, asyncio.Event())
 
-    async def test_a_result_that_cannot_be_stored_fails_the_job(
+    async def test_w_20_a_result_that_cannot_be_stored_fails_the_job(
         self, database: Database, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         store = JobStore(database)

@@ -76,7 +76,7 @@ def test_a_terminal_gets_key_value_pairs(
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_secrets_are_blotted_out_wherever_they_are(
+def test_w_45_secrets_are_blotted_out_wherever_they_are(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,

@@ -72,7 +72,7 @@ class TestLife:
             "3000/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(container.port)}]
         }
 
-    async def test_rest_answers_before_containers_run_and_refuses_jobs_for_them(
+    async def test_w_53_rest_answers_before_containers_run_and_refuses_jobs_for_them(
         self, tmp_path: Path, engine: FakeDockerEngine, container: ScriptedContainer
     ) -> None:
         engine.registry.clear()
@@ -94,7 +94,7 @@ class TestLife:
             await ready(node)
         assert len(engine.credentials) > 1
 
-    async def test_one_that_ends_is_started_again(
+    async def test_w_52_one_that_ends_is_started_again(
         self, tmp_path: Path, engine: FakeDockerEngine, container: ScriptedContainer
     ) -> None:
         async with running_node(config(container), tmp_path) as node:
@@ -145,7 +145,7 @@ class TestReuse:
             "stop one",
         ]
 
-    async def test_one_made_from_other_settings_is_made_anew(
+    async def test_w_51_one_made_from_other_settings_is_made_anew(
         self, tmp_path: Path, engine: FakeDockerEngine, container: ScriptedContainer
     ) -> None:
         for env in ({"A": 1}, {"A": 2}):
@@ -268,7 +268,7 @@ class TestPlan:
     def test_image_names(self, image: str, expected: str) -> None:
         assert image_reference(image) == expected
 
-    def test_creation(self) -> None:
+    def test_w_05_creation(self) -> None:
         container = ContainerConfig(
             id="tgi",
             image="your_org/tgi_client_inference_service:latest",

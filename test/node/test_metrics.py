@@ -28,7 +28,9 @@ async def value(node: NodeUnderTest, name: str, **labels: str) -> float:
     return 0.0
 
 
-async def test_jobs_and_calls_by_outcome(node: NodeUnderTest, second: ScriptedContainer) -> None:
+async def test_w_49_jobs_and_calls_by_outcome(
+    node: NodeUnderTest, second: ScriptedContainer
+) -> None:
     second.answer = answering({"error": "no"}, status=500)
     await node.result(await node.submit("one"))
     await node.result(await node.submit("one", "two"))

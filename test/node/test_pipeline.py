@@ -157,7 +157,7 @@ class TestFailures:
             (dropping, "Container broke off the connection before its answer was complete"),
         ],
     )
-    async def test_answers_that_are_none(
+    async def test_w_10_answers_that_are_none(
         self, pipeline: Pipeline, container: ScriptedContainer, answer: Answer, error: str
     ) -> None:
         container.answer = answer
@@ -190,10 +190,10 @@ class TestFailures:
         assert (await run(pipeline, "a")).error == "Container answered with HTTP status 307"
         assert second.questions == []
 
-    async def test_nothing_listens(self, pipeline: Pipeline) -> None:
+    async def test_w_46_nothing_listens(self, pipeline: Pipeline) -> None:
         assert (await run(pipeline, "gone")).error == "Container could not be reached"
 
-    async def test_an_answer_that_does_not_come(
+    async def test_w_11_an_answer_that_does_not_come(
         self, pipeline: Pipeline, container: ScriptedContainer
     ) -> None:
         container.answer = never

@@ -27,7 +27,7 @@ async def never(_request: web.Request) -> web.StreamResponse:
     raise AssertionError
 
 
-async def test_after_a_kill_every_accepted_job_is_finished(
+async def test_w_15_after_a_kill_every_accepted_job_is_finished(
     tmp_path: Path, container: ScriptedContainer, second: ScriptedContainer
 ) -> None:
     path = configure(
@@ -60,7 +60,7 @@ async def test_after_a_kill_every_accepted_job_is_finished(
     assert [q["data"] for q in container.questions] == [{"n": 1}]
 
 
-async def test_a_stop_lets_running_jobs_finish_and_logs_no_secrets(
+async def test_w_54_a_stop_lets_running_jobs_finish_and_logs_no_secrets(
     tmp_path: Path, container: ScriptedContainer
 ) -> None:
     path = configure(

@@ -66,7 +66,7 @@ def test_clients_do_not_share() -> None:
     assert not bucket.take("a").allowed
 
 
-def test_the_table_is_bounded() -> None:
+def test_w_02_the_table_is_bounded() -> None:
     bucket = limiter(Clock())
     for client in range(100_050):
         bucket.take(client)

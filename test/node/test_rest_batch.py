@@ -7,7 +7,7 @@ from test.support.container import ScriptedContainer
 from test.support.node import FakeChain, NodeUnderTest, running_node
 
 
-async def test_items_succeed_and_fail_independently(node: NodeUnderTest) -> None:
+async def test_w_42_items_succeed_and_fail_independently(node: NodeUnderTest) -> None:
     status, outcomes = await node.post(
         "/api/jobs/batch",
         [

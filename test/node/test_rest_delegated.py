@@ -84,7 +84,7 @@ async def test_rules_are_applied(tmp_path: Path, container: ScriptedContainer) -
     assert chain.accepted == []
 
 
-async def test_what_the_chain_says_is_passed_on(
+async def test_w_09_what_the_chain_says_is_passed_on(
     tmp_path: Path, container: ScriptedContainer
 ) -> None:
     chain = FakeChain(rejection=RejectionError("Subscription signer mismatch", {"signer": OWNER}))

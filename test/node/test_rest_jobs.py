@@ -81,7 +81,7 @@ class TestLife:
         assert container.questions[0]["data"] == {"n": 2**256 - 1}
         assert result["result"]["output"] == {"output": {"n": 2**256 - 1}}
 
-    async def test_id_and_ip_of_the_body_are_ignored(self, node: NodeUnderTest) -> None:
+    async def test_w_01_id_and_ip_of_the_body_are_ignored(self, node: NodeUnderTest) -> None:
         body = {"containers": ["one"], "data": {}, "id": "mine", "ip": "10.0.0.1"}
         _, answer = await node.post("/api/jobs", body)
 

@@ -82,7 +82,9 @@ class TestResources:
         assert container.queries == [""]
         assert container.headers[0]["Authorization"] == "Bearer s3cret"
 
-    async def test_the_model_is_escaped(self, tmp_path: Path, container: ScriptedContainer) -> None:
+    async def test_w_48_the_model_is_escaped(
+        self, tmp_path: Path, container: ScriptedContainer
+    ) -> None:
         container.resources = answering({"supported": False, "error": "unknown"})
         config = {"containers": [{"id": "a", "url": container.url}]}
         async with running_node(config, tmp_path) as node:
@@ -91,7 +93,7 @@ class TestResources:
         (query,) = container.queries
         assert "&" not in query
 
-    async def test_a_silent_container_does_not_hold_up_the_others(
+    async def test_w_44_a_silent_container_does_not_hold_up_the_others(
         self, tmp_path: Path, container: ScriptedContainer, second: ScriptedContainer
     ) -> None:
         async def never(_request: web.Request) -> web.StreamResponse:
@@ -136,7 +138,7 @@ class TestStatus:
             ],
         )
 
-    async def test_an_ended_job_does_not_change(self, node: NodeUnderTest) -> None:
+    async def test_w_04_an_ended_job_does_not_change(self, node: NodeUnderTest) -> None:
         await node.put("/api/status", {**self.BODY, "status": "failed"})
 
         assert await node.put("/api/status", {**self.BODY, "status": "failed"}) == (200, None)
@@ -145,7 +147,7 @@ class TestStatus:
             {"error": "The job has already ended: failed"},
         )
 
-    async def test_a_job_of_the_node_is_not_touched(self, node: NodeUnderTest) -> None:
+    async def test_w_04_a_job_of_the_node_is_not_touched(self, node: NodeUnderTest) -> None:
         job_id = await node.submit("one")
         await node.result(job_id)
         body = {**self.BODY, "id": job_id, "status": "failed"}
@@ -168,7 +170,7 @@ class TestStatus:
     async def test_malformed(self, node: NodeUnderTest, change: dict[str, Any], error: str) -> None:
         assert await node.put("/api/status", {**self.BODY, **change}) == (400, {"error": error})
 
-    async def test_strangers_may_not(self, tmp_path: Path) -> None:
+    async def test_w_04_strangers_may_not(self, tmp_path: Path) -> None:
         config = {"server": {"status_allowed_ips": ["10.0.0.0/8"]}}
         async with running_node(config, tmp_path) as node:
             assert await node.put("/api/status", self.BODY) == (403, {"error": "Unauthorized"})

@@ -67,14 +67,14 @@ async def test_guardian(
     ],
 )
 @pytest.mark.parametrize("path", ["/api/jobs", "/api/jobs/stream"])
-async def test_malformed(node: NodeUnderTest, path: str, body: bytes, error: str) -> None:
+async def test_w_41_malformed(node: NodeUnderTest, path: str, body: bytes, error: str) -> None:
     async with node.session.post(node.url + path, data=body) as response:
         answer = await response.json()
         assert response.status == 400
     assert answer["error"].startswith(error)
 
 
-async def test_too_long_a_pipeline(node: NodeUnderTest) -> None:
+async def test_w_28_too_long_a_pipeline(node: NodeUnderTest) -> None:
     body = {"containers": ["one"] * 17, "data": {}}
     assert await node.post("/api/jobs", body) == (
         400,
@@ -82,7 +82,7 @@ async def test_too_long_a_pipeline(node: NodeUnderTest) -> None:
     )
 
 
-async def test_delegated_without_a_chain(node: NodeUnderTest) -> None:
+async def test_w_43_delegated_without_a_chain(node: NodeUnderTest) -> None:
     body = delegated("one")
     assert await node.post("/api/jobs", body) == (
         405,

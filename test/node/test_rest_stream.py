@@ -83,7 +83,7 @@ async def test_the_status_is_final_when_the_stream_ends(
         assert job["status"] == "success"
 
 
-async def test_bytes_that_are_no_text_are_recorded_as_base64(
+async def test_w_12_bytes_that_are_no_text_are_recorded_as_base64(
     node: NodeUnderTest, container: ScriptedContainer
 ) -> None:
     container.answer = streaming(b"\xff\x00\xfe")
@@ -99,7 +99,7 @@ async def test_bytes_that_are_no_text_are_recorded_as_base64(
     }
 
 
-async def test_a_failure_breaks_the_transfer_off(
+async def test_w_12_a_failure_breaks_the_transfer_off(
     node: NodeUnderTest, container: ScriptedContainer, caplog: pytest.LogCaptureFixture
 ) -> None:
     container.answer = streaming(b"half", fail=True)
@@ -131,7 +131,7 @@ async def test_an_error_status_breaks_the_transfer_off_as_well(
     assert job["result"] == {"container": "one", "error": "no such model"}
 
 
-async def test_when_the_client_leaves_the_container_is_stopped_and_the_job_recorded(
+async def test_w_12_when_the_client_leaves_the_container_is_stopped_and_the_job_recorded(
     node: NodeUnderTest, container: ScriptedContainer
 ) -> None:
     stopped = asyncio.Event()

@@ -42,7 +42,7 @@ def configured(tmp_path: Path, certificate: Path, key: Path) -> Config:
     return parse_config(document, {}).config
 
 
-async def test_the_port_speaks_tls(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
+async def test_w_06_the_port_speaks_tls(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
     stop, listening = StopRequest(), asyncio.Queue[int]()
     running = asyncio.create_task(
         run_node(
