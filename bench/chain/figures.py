@@ -87,7 +87,7 @@ def idle(world: World) -> Iterator[Figure]:
     """10,000 tracked subscriptions whose moment has not come."""
     world.idle_crowd(_TRACKED)
     world.start_mining()
-    with world.node("idle") as node:
+    with world.node("idle", sync_period=0.5) as node:
         time.sleep(5)
         block, before = world.anvil.number, world.rpc_requests()
         core, mebibytes = usage_over(node, _IDLE_SECONDS)

@@ -13,11 +13,15 @@ import structlog
 import uvloop
 
 from infernet_node import __version__
+from infernet_node.chain.history import UnknownSubscriptionError
 from infernet_node.config import Config, ConfigError, LoadedConfig, load_config, secrets_of
+from infernet_node.doctor import examine
 from infernet_node.logs import LogFileError, configure_logging
 from infernet_node.node import StartError, run_node
 from infernet_node.server import ListenError
+from infernet_node.store.database import StoreError
 from infernet_node.supervision import StopRequest
+from infernet_node.why import explain
 
 _LOG = structlog.get_logger(__name__)
 _SWITCH_SECONDS = 0.0005
@@ -73,6 +77,31 @@ def new_api_key(name: str) -> None:
     key = secrets.token_urlsafe(32)
     digest = hashlib.sha256(key.encode()).hexdigest()
     click.echo(f"{key}\nINFERNET_API_KEYS={name}:{digest}")
+
+
+@main.command()
+@_CONFIG
+@click.argument("subscription")
+@click.argument("interval", type=click.IntRange(1, 2**32 - 1), required=False)
+def why(path: str | None, subscription: str, interval: int | None) -> None:
+    """Says what became of a SUBSCRIPTION: an id, or delegated-<n> as the log calls it."""
+    if not subscription.removeprefix("delegated-").isdecimal():
+        _fail("SUBSCRIPTION must be an id, or delegated- and a number")
+    try:
+        click.echo(explain(_load(path).config, subscription, interval))
+    except (StoreError, UnknownSubscriptionError) as error:
+        _fail(str(error))
+
+
+@main.command()
+@_CONFIG
+def doctor(path: str | None) -> None:
+    """Checks what the node depends on, and names the fix of what is wrong."""
+    findings = asyncio.run(examine(_load(path).config, os.environ.get("RUNTIME")))
+    for finding in findings:
+        click.echo(finding.line)
+    if any(finding.fix for finding in findings):
+        sys.exit(1)
 
 
 async def _run_until_signal(config: Config) -> None:

@@ -223,9 +223,14 @@ def _chain(config: Config, pipeline: Pipeline, database: Database) -> ChainAcces
     return ChainAccess(service, service.lookup.containers)
 
 
+def store_url(config: Config) -> str:
+    """Returns the SQLAlchemy URL of the node's rows."""
+    beside_the_log = Path(config.log.path).parent / _STORE_FILE
+    return config.store.url or f"sqlite+aiosqlite:///{beside_the_log}"
+
+
 async def _open_store(config: Config) -> Database:
-    url = config.store.url or f"sqlite+aiosqlite:///{Path(config.log.path).parent / _STORE_FILE}"
     try:
-        return await Database.open(url)
+        return await Database.open(store_url(config))
     except StoreError as error:
         raise StartError(f"store.url: {error}") from error

@@ -1,9 +1,12 @@
 """What the off-chain half of the node needs from the chain half, and no more."""
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from infernet_protocol.delegation import Signature
 from infernet_protocol.subscription import Subscription
+
+if TYPE_CHECKING:
+    from infernet_node.chain.history import SubscriptionHistory
 
 
 class RejectionError(Exception):
@@ -40,6 +43,15 @@ class ChainPort(Protocol):
 
     async def close(self) -> None:
         """Frees connections; called after :meth:`run` was cancelled."""
+
+    async def history(
+        self, subscription: str, interval: int | None
+    ) -> "list[SubscriptionHistory]":
+        """Returns what became of a subscription, on each chain that has it.
+
+        Raises:
+            UnknownSubscriptionError: if the node knows none of that id.
+        """
 
     async def accept_delegated(
         self, subscription: Subscription, signature: Signature, data: dict[str, Any]

@@ -11,6 +11,7 @@ import aiohttp
 
 from infernet_node.api.rate_limit import RateLimiter
 from infernet_node.api.services import ChainAccess, Services
+from infernet_node.chain.history import SubscriptionHistory, UnknownSubscriptionError
 from infernet_node.config import RateLimitConfig, parse_config
 from infernet_node.node import assemble, serve
 from infernet_node.ports import RejectionError
@@ -38,6 +39,9 @@ class FakeChain:
 
     async def close(self) -> None:
         return
+
+    async def history(self, subscription: str, interval: int | None) -> list[SubscriptionHistory]:
+        raise UnknownSubscriptionError(f"subscription {subscription} is not known to this node")
 
     async def accept_delegated(
         self, subscription: Subscription, signature: Signature, data: dict[str, Any]

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from infernet_node.api.caller import ApiKeys, Caller
+from infernet_node.api.chain_routes import ChainRoutes
 from infernet_node.api.errors import (
     ApiError,
     InternalError,
@@ -63,6 +64,7 @@ def create_app(services: Services, limiter: RateLimiter) -> Starlette:
         ("POST", "/api/jobs/stream", _JOBS, jobs.create_stream),
         ("GET", "/api/jobs/{id}/events", _JOBS, events.follow),
         ("DELETE", "/api/jobs/{id}", _JOBS, jobs.delete),
+        ("GET", "/api/chain/subscriptions/{id}", _OPEN, ChainRoutes(services).why),
         ("GET", "/health", _OPEN, about.health),
         ("GET", "/health/ready", _OPEN, about.ready),
         ("GET", "/info", _OPEN, about.info),

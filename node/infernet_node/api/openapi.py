@@ -51,6 +51,7 @@ def document() -> dict[str, Any]:
             "/api/jobs/stream": {"post": _create_stream()},
             "/api/jobs/{id}": {"delete": _delete_job()},
             "/api/jobs/{id}/events": {"get": _follow_job()},
+            "/api/chain/subscriptions/{id}": {"get": _why()},
             "/api/status": {"put": _report_status()},
             "/health": {"get": _health()},
             "/health/ready": {"get": _ready()},
@@ -133,6 +134,25 @@ def _follow_job() -> dict[str, Any]:
         events,
         refusals=(400, 401, 404, 429, 500, 503),
         parameters=[_JOB_ID],
+    )
+
+
+def _why() -> dict[str, Any]:
+    history = {"type": "object", "required": ["network", "state", "intervals"]}
+    return _operation(
+        "What became of an on-chain subscription (operators only)",
+        _json("Its state and that of each interval, on each chain.", array_of(history)),
+        refusals=(400, 401, 403, 404, 429, 500),
+        parameters=[
+            {
+                "name": "id",
+                "in": "path",
+                "required": True,
+                "description": "Subscription id, or delegated- and a number as the log has it.",
+                "schema": {"type": "string", "pattern": "^(delegated-)?[0-9]{1,10}$"},
+            },
+            _query("interval", {"type": "integer", "minimum": 1}, "Only this interval."),
+        ],
     )
 
 

@@ -11,6 +11,7 @@ from eth_utils.crypto import keccak
 from infernet_node.chain.requests import Request
 from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import RevertError, RpcError
+from infernet_node.chain.words import unpack_array
 from infernet_protocol.delegation import Signature
 from infernet_protocol.hashing import delegation_key, interval_key, response_key
 from infernet_protocol.output import Delivery
@@ -229,13 +230,8 @@ class Reader:
 
     def subscriptions(self, start: int, end: int) -> ViewCall[list[Subscription]]:
         """Subscriptions with ``start <= id < end``; unknown ones read as all zeros."""
-        return _view(
-            self.address,
-            READ_SUBSCRIPTION_BATCH,
-            start,
-            end,
-            read=lambda values: [Subscription.from_abi(value) for value in values],
-        )
+        data = READ_SUBSCRIPTION_BATCH.encode(start, end)
+        return ViewCall(self.address, data, unpack_array)
 
     def redundancy_counts(self, pairs: Sequence[tuple[int, int]]) -> ViewCall[list[int]]:
         """Answers so far for (subscription id, interval) pairs."""

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infernet_node.chain.columns import RowId, Wei
-from infernet_node.chain.subscriptions import pack, unpack
+from infernet_node.chain.words import pack, unpack
 from infernet_node.store.database import Database, metadata
 from infernet_protocol.delegation import Signature
 from infernet_protocol.subscription import Subscription

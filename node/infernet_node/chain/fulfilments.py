@@ -36,7 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infernet_node.chain.columns import RowId
-from infernet_node.chain.subscriptions import pack, unpack
+from infernet_node.chain.words import pack, unpack
 from infernet_node.store.database import Database, metadata
 from infernet_protocol.output import Delivery
 from infernet_protocol.subscription import Subscription
@@ -64,7 +64,7 @@ class Stage(StrEnum):
 
 OPEN = (Stage.DUE, Stage.INPUTS, Stage.COMPUTED, Stage.SUBMITTED)
 
-_fulfilments = Table(
+fulfilments_table = Table(
     "chain_fulfilments",
     metadata,
     Column("id", RowId, primary_key=True),
@@ -159,7 +159,9 @@ class Fulfilments:
             async with self._database.transaction() as connection:
                 known = await self._select(
                     connection,
-                    tuple_(_fulfilments.c.subscription_id, _fulfilments.c.interval).in_(part),
+                    tuple_(fulfilments_table.c.subscription_id, fulfilments_table.c.interval).in_(
+                        part
+                    ),
                 )
                 for row in known:
                     assert row.subscription_id is not None, "it was selected by its id"
@@ -187,7 +189,9 @@ class Fulfilments:
             }
             for (subscription_id, interval), subscription in due.items()
         ]
-        statement = insert(_fulfilments).returning(_fulfilments.c.id, sort_by_parameter_order=True)
+        statement = insert(fulfilments_table).returning(
+            fulfilments_table.c.id, sort_by_parameter_order=True
+        )
         ids = (await connection.execute(statement, rows)).scalars()
         return [
             _new(row_id, subscription, interval, now, subscription_id=subscription_id)
@@ -221,12 +225,12 @@ class Fulfilments:
         async with self._database.transaction() as connection:
             known = await self._select(
                 connection,
-                _fulfilments.c.delegation_id == delegation_id,
-                _fulfilments.c.interval == interval,
+                fulfilments_table.c.delegation_id == delegation_id,
+                fulfilments_table.c.interval == interval,
             )
             if known:
                 return await self._taken_up(connection, known[0], subscription)
-            statement = insert(_fulfilments).returning(_fulfilments.c.id)
+            statement = insert(fulfilments_table).returning(fulfilments_table.c.id)
             values = {
                 "network": self._network,
                 "delegation_id": delegation_id,
@@ -251,20 +255,22 @@ class Fulfilments:
     async def open(self) -> list[Fulfilment]:
         """Rows that still need work."""
         async with self._database.transaction() as connection:
-            return await self._select(connection, _fulfilments.c.stage.in_(OPEN))
+            return await self._select(connection, fulfilments_table.c.stage.in_(OPEN))
 
     async def of_subscriptions(self, ids: Sequence[int]) -> list[Fulfilment]:
         """Rows of these subscriptions, whatever their stage."""
         async with self._database.transaction() as connection:
-            return await self._select(connection, _fulfilments.c.subscription_id.in_(ids))
+            return await self._select(connection, fulfilments_table.c.subscription_id.in_(ids))
 
     async def of_delegation(self, delegation_id: int) -> list[Fulfilment]:
         async with self._database.transaction() as connection:
-            return await self._select(connection, _fulfilments.c.delegation_id == delegation_id)
+            return await self._select(
+                connection, fulfilments_table.c.delegation_id == delegation_id
+            )
 
     async def get(self, row_id: int) -> Fulfilment | None:
         async with self._database.transaction() as connection:
-            found = await self._select(connection, _fulfilments.c.id == row_id)
+            found = await self._select(connection, fulfilments_table.c.id == row_id)
             return found[0] if found else None
 
     async def _move(
@@ -279,8 +285,8 @@ class Fulfilments:
         self, connection: AsyncConnection, moves: Sequence[tuple[Fulfilment, dict[str, Any]]]
     ) -> list[Any]:
         """Compare-and-set: each result is the row as it is now, or a :class:`RowMovedError`."""
-        query = select(_fulfilments.c.id, _fulfilments.c.stage).where(
-            _fulfilments.c.id.in_([row.id for row, _ in moves])
+        query = select(fulfilments_table.c.id, fulfilments_table.c.stage).where(
+            fulfilments_table.c.id.in_([row.id for row, _ in moves])
         )
         found = await connection.execute(query.with_for_update())
         stages: dict[int, str] = {row.id: row.stage for row in found}
@@ -300,9 +306,9 @@ class Fulfilments:
 
     async def _select(self, connection: AsyncConnection, *conditions: Any) -> list[Fulfilment]:
         rows = await connection.execute(
-            select(_fulfilments)
-            .where(_fulfilments.c.network == self._network, *conditions)
-            .order_by(_fulfilments.c.id)
+            select(fulfilments_table)
+            .where(fulfilments_table.c.network == self._network, *conditions)
+            .order_by(fulfilments_table.c.id)
         )
         return [_fulfilment(row) for row in rows]
 
@@ -310,8 +316,8 @@ class Fulfilments:
 @cache
 def _update_of(names: tuple[str, ...]) -> Update:
     return (
-        update(_fulfilments)
-        .where(_fulfilments.c.id == bindparam("row_id"))
+        update(fulfilments_table)
+        .where(fulfilments_table.c.id == bindparam("row_id"))
         .values({name: bindparam(name) for name in names})
     )
 

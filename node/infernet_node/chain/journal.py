@@ -57,7 +57,7 @@ class State(StrEnum):
 OPEN = (State.PREPARED, State.SIGNED, State.BROADCAST, State.MINED)
 IN_FLIGHT = (State.SIGNED, State.BROADCAST, State.MINED)
 
-_transactions = Table(
+transactions_table = Table(
     "chain_transactions",
     metadata,
     Column("id", RowId, primary_key=True),
@@ -79,7 +79,7 @@ _transactions = Table(
     UniqueConstraint("lane", "nonce"),
 )
 
-_signatures = Table(
+signatures_table = Table(
     "chain_signatures",
     metadata,
     Column("transaction_id", ForeignKey("chain_transactions.id"), primary_key=True),
@@ -172,7 +172,7 @@ class Journal:
         self, connection: AsyncConnection, intents: Sequence[tuple[Intent, int]]
     ) -> list[Entry]:
         references = [intent.reference for intent, _ in intents]
-        known = await self._find(connection, _transactions.c.reference.in_(references))
+        known = await self._find(connection, transactions_table.c.reference.in_(references))
         entries = {entry.reference: entry for entry in known}
         new = {
             intent.reference: (intent, gas)
@@ -181,8 +181,8 @@ class Journal:
         }
         if new:
             rows = [self._values(intent, gas) for intent, gas in new.values()]
-            statement = insert(_transactions).returning(
-                _transactions.c.id, sort_by_parameter_order=True
+            statement = insert(transactions_table).returning(
+                transactions_table.c.id, sort_by_parameter_order=True
             )
             ids = (await connection.execute(statement, rows)).scalars()
             for row_id, (intent, gas) in zip(ids, new.values(), strict=True):
@@ -220,7 +220,7 @@ class Journal:
         reference = f"fill nonce {nonce}"
         async with self._database.transaction() as connection:
             await connection.execute(
-                insert(_transactions).values(
+                insert(transactions_table).values(
                     lane=self._lane,
                     reference=reference,
                     to=sender,
@@ -232,9 +232,9 @@ class Journal:
                     reason="fills a gap in the nonces",
                 )
             )
-            (row,) = await self._find(connection, _transactions.c.reference == reference)
-            await connection.execute(insert(_signatures), _signature(row.id, 0, signed))
-            return (await self._find(connection, _transactions.c.id == row.id))[0]
+            (row,) = await self._find(connection, transactions_table.c.reference == reference)
+            await connection.execute(insert(signatures_table), _signature(row.id, 0, signed))
+            return (await self._find(connection, transactions_table.c.id == row.id))[0]
 
     async def move(self, entry: Entry, state: State, **columns: Any) -> Entry:
         """Changes a row's state and other columns.
@@ -251,34 +251,34 @@ class Journal:
     async def _find_all(
         self, connection: AsyncConnection, references: Sequence[str]
     ) -> list[Entry | None]:
-        found = await self._find(connection, _transactions.c.reference.in_(references))
+        found = await self._find(connection, transactions_table.c.reference.in_(references))
         entries = {entry.reference: entry for entry in found}
         return [entries.get(reference) for reference in references]
 
     async def open(self) -> list[Entry]:
         """Rows that are not settled, by nonce, those without one last."""
-        return await self._select(_transactions.c.state.in_(OPEN))
+        return await self._select(transactions_table.c.state.in_(OPEN))
 
     async def settled_from_nonce(self, nonce: int) -> list[Entry]:
         """Settled rows with this nonce or a higher one."""
         return await self._select(
-            _transactions.c.state.not_in(OPEN), _transactions.c.nonce >= nonce
+            transactions_table.c.state.not_in(OPEN), transactions_table.c.nonce >= nonce
         )
 
     async def settled_from_block(self, number: int) -> list[Entry]:
         """Settled rows that were mined in this block or a later one."""
         return await self._select(
-            _transactions.c.state.not_in(OPEN), _transactions.c.block_number >= number
+            transactions_table.c.state.not_in(OPEN), transactions_table.c.block_number >= number
         )
 
     async def next_nonce(self, *, settled: bool = False) -> int:
         """The lowest nonce above all that were ever signed, or above all that are settled."""
-        conditions = [_transactions.c.lane == self._lane]
+        conditions = [transactions_table.c.lane == self._lane]
         if settled:
-            conditions.append(_transactions.c.state.not_in(OPEN))
+            conditions.append(transactions_table.c.state.not_in(OPEN))
         async with self._database.transaction() as connection:
             highest = await connection.scalar(
-                select(func.max(_transactions.c.nonce)).where(*conditions)
+                select(func.max(transactions_table.c.nonce)).where(*conditions)
             )
             return 0 if highest is None else int(highest) + 1
 
@@ -288,8 +288,8 @@ class Journal:
         moves: Sequence[tuple[Entry, dict[str, Any], Signed | None]],
     ) -> list[Any]:
         """Compare-and-set: each result is the row as it is now, or a :class:`StaleRowError`."""
-        query = select(_transactions.c.id, _transactions.c.state).where(
-            _transactions.c.id.in_([entry.id for entry, _, _ in moves])
+        query = select(transactions_table.c.id, transactions_table.c.state).where(
+            transactions_table.c.id.in_([entry.id for entry, _, _ in moves])
         )
         found = await connection.execute(query.with_for_update())
         states: dict[int, str] = {row.id: row.state for row in found}
@@ -308,7 +308,7 @@ class Journal:
             values.setdefault(tuple(columns), []).append({"row_id": entry.id, **columns})
             results.append(moved)
         if signatures:
-            await connection.execute(insert(_signatures), signatures)
+            await connection.execute(insert(signatures_table), signatures)
         for names, rows in values.items():
             await connection.execute(_update_of(names), rows)
         return results
@@ -319,15 +319,19 @@ class Journal:
 
     async def _find(self, connection: AsyncConnection, *conditions: Any) -> list[Entry]:
         rows = await connection.execute(
-            select(_transactions)
-            .where(_transactions.c.lane == self._lane, *conditions)
-            .order_by(_transactions.c.nonce.is_(None), _transactions.c.nonce, _transactions.c.id)
+            select(transactions_table)
+            .where(transactions_table.c.lane == self._lane, *conditions)
+            .order_by(
+                transactions_table.c.nonce.is_(None),
+                transactions_table.c.nonce,
+                transactions_table.c.id,
+            )
         )
         found = rows.all()
         signed = await connection.execute(
-            select(_signatures)
-            .where(_signatures.c.transaction_id.in_([row.id for row in found]))
-            .order_by(_signatures.c.sequence)
+            select(signatures_table)
+            .where(signatures_table.c.transaction_id.in_([row.id for row in found]))
+            .order_by(signatures_table.c.sequence)
         )
         by_transaction: dict[int, list[Row[Any]]] = {}
         for row in signed:
@@ -338,8 +342,8 @@ class Journal:
 @cache
 def _update_of(names: tuple[str, ...]) -> Update:
     return (
-        update(_transactions)
-        .where(_transactions.c.id == bindparam("row_id"))
+        update(transactions_table)
+        .where(transactions_table.c.id == bindparam("row_id"))
         .values({name: bindparam(name) for name in names})
     )
 

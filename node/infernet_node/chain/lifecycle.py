@@ -1,7 +1,7 @@
 """What a transaction needs next, from its row and what the chain shows. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from infernet_node.chain.fees import Fees, Policy, bump, bump_to_cancel
@@ -144,6 +144,38 @@ def settlement(entry: Entry, head: Header, policy: Policy) -> Settle | None:
     if entry.succeeded:
         return Settle(State.FINAL)
     return Settle(State.FAILED, "reverted on chain")
+
+
+def mined(
+    entry: Entry, receipt: Receipt, head: Header, policy: Policy
+) -> tuple[State, dict[str, Any]]:
+    """Returns the state and the columns of a transaction that has got into a block."""
+    columns: dict[str, Any] = {
+        "mined_hash": receipt.hash,
+        "block_number": receipt.block_number,
+        "block_hash": receipt.block_hash,
+        "succeeded": receipt.succeeded,
+    }
+    end = settlement(replace(entry, state=State.MINED, **columns), head, policy)
+    if end is None:
+        return State.MINED, columns
+    return end.state, {**columns, "reason": end.reason or entry.reason}
+
+
+def unmined(entry: Entry) -> dict[str, Any]:
+    """Returns the columns of a transaction that a reorganisation took out of its block.
+
+    Only what had succeeded is wanted again. The nonce of anything else has to be used up all
+    the same, which a deadline in the past brings about.
+    """
+    wanted = entry.state in (State.FINAL, State.MINED)
+    return {
+        "mined_hash": None,
+        "block_number": None,
+        "block_hash": None,
+        "succeeded": None,
+        "deadline": entry.deadline if wanted else 0,
+    }
 
 
 def _push(

@@ -100,6 +100,8 @@ class Listener:
         target = max(head.number - self.trail, 0)
         if not history:
             return await self._read(target, None)
+        if target == head.number and head.parent_hash == history[0].hash:
+            return await self._read_next(head, history[0])
         if target <= history[0].number:
             known = next((cursor for cursor in history if cursor.number <= target), None)
             if known is None or await self._survives(known):
@@ -142,6 +144,12 @@ class Listener:
             return await self._read(target, since)
         except _ReorganisedError:
             return None
+
+    async def _read_next(self, head: Header, since: Cursor) -> Step:
+        """Reads the one block after the cursor, which most often says that nothing happened."""
+        if not head.may_have_logs_of(self.coordinator.address):
+            return Step(Cursor(head.number, head.hash, since.next_id), head.timestamp, [], [])
+        return await self._read(head.number, since)
 
     async def _read(self, target: int, since: Cursor | None) -> Step:
         block = hex(target)

@@ -10,6 +10,7 @@ from eth_account.signers.local import LocalAccount
 
 from infernet_node.admission import NotAcceptingError
 from infernet_node.chain.compute import Compute, RunPipeline
+from infernet_node.chain.history import SubscriptionHistory, history_of
 from infernet_node.chain.identity import ChainIdentity
 from infernet_node.chain.lookup import ContainerLookup
 from infernet_node.chain.rpc import Rpc
@@ -117,6 +118,14 @@ class ChainService:
     async def close(self) -> None:
         """Frees connections; called after :meth:`run` was cancelled."""
         await self._rpc.close()
+
+    async def history(self, subscription: str, interval: int | None) -> list[SubscriptionHistory]:
+        """Returns what became of a subscription, on each chain that has it.
+
+        Raises:
+            UnknownSubscriptionError: if the node knows none of that id.
+        """
+        return await history_of(self._database, subscription, interval)
 
     async def accept_delegated(
         self, subscription: Subscription, signature: Signature, data: dict[str, Any]

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from eth_abi.abi import decode, encode
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -22,8 +21,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infernet_node.chain.words import pack, unpack
 from infernet_node.store.database import Database, metadata
-from infernet_protocol.subscription import ABI_TYPE, Subscription
+from infernet_protocol.subscription import Subscription
 
 
 class Tracking(StrEnum):
@@ -36,7 +36,7 @@ class Tracking(StrEnum):
     """Nothing is left to do: cancelled, expired, completed or given up."""
 
 
-_subscriptions = Table(
+subscriptions_table = Table(
     "chain_subscriptions",
     metadata,
     Column("network", String(128), primary_key=True),
@@ -60,16 +60,6 @@ class Tracked:
     """The block at which this was read."""
 
 
-def pack(subscription: Subscription) -> bytes:
-    """Encodes a subscription for a column."""
-    return encode([ABI_TYPE], [subscription.to_abi()])
-
-
-def unpack(struct: bytes) -> Subscription:
-    """Reverses :func:`pack`."""
-    return Subscription.from_abi(decode([ABI_TYPE], struct)[0])
-
-
 class Subscriptions:
     """Rows of one Coordinator.
 
@@ -84,11 +74,13 @@ class Subscriptions:
     async def tracked(self) -> list[Tracked]:
         """Returns those that are being served."""
         async with self._database.transaction() as connection:
-            return await self._select(connection, _subscriptions.c.tracking == Tracking.TRACKED)
+            return await self._select(
+                connection, subscriptions_table.c.tracking == Tracking.TRACKED
+            )
 
     async def get(self, subscription_id: int) -> Tracked | None:
         async with self._database.transaction() as connection:
-            found = await self._select(connection, _subscriptions.c.id == subscription_id)
+            found = await self._select(connection, subscriptions_table.c.id == subscription_id)
             return found[0] if found else None
 
     async def touched(self, after_block: int, next_id: int) -> list[Tracked]:
@@ -96,7 +88,7 @@ class Subscriptions:
         async with self._database.transaction() as connection:
             return await self._select(
                 connection,
-                or_(_subscriptions.c.block > after_block, _subscriptions.c.id >= next_id),
+                or_(subscriptions_table.c.block > after_block, subscriptions_table.c.id >= next_id),
             )
 
     async def end(self, subscription_id: int, reason: str) -> None:
@@ -107,11 +99,11 @@ class Subscriptions:
         self, connection: AsyncConnection, ends: Sequence[tuple[int, str]]
     ) -> list[None]:
         statement = (
-            update(_subscriptions)
+            update(subscriptions_table)
             .where(
-                _subscriptions.c.network == self._network,
-                _subscriptions.c.id == bindparam("ended"),
-                _subscriptions.c.tracking == Tracking.TRACKED,
+                subscriptions_table.c.network == self._network,
+                subscriptions_table.c.id == bindparam("ended"),
+                subscriptions_table.c.tracking == Tracking.TRACKED,
             )
             .values(tracking=Tracking.ENDED, reason=bindparam("why"))
         )
@@ -123,15 +115,17 @@ class Subscriptions:
         """Writes rows over what they replace, as part of a transaction."""
         await self.delete(connection, [row.id for row in rows])
         if rows:
-            await connection.execute(insert(_subscriptions), [self._values(row) for row in rows])
+            await connection.execute(
+                insert(subscriptions_table), [self._values(row) for row in rows]
+            )
 
     async def delete(self, connection: AsyncConnection, ids: Sequence[int]) -> None:
         """Forgets some that a reorganisation took away, as part of a transaction."""
         if ids:
             await connection.execute(
-                delete(_subscriptions).where(
-                    _subscriptions.c.network == self._network,
-                    _subscriptions.c.id == bindparam("unwanted"),
+                delete(subscriptions_table).where(
+                    subscriptions_table.c.network == self._network,
+                    subscriptions_table.c.id == bindparam("unwanted"),
                 ),
                 [{"unwanted": subscription_id} for subscription_id in ids],
             )
@@ -148,9 +142,9 @@ class Subscriptions:
 
     async def _select(self, connection: AsyncConnection, *conditions: Any) -> list[Tracked]:
         rows = await connection.execute(
-            select(_subscriptions)
-            .where(_subscriptions.c.network == self._network, *conditions)
-            .order_by(_subscriptions.c.id)
+            select(subscriptions_table)
+            .where(subscriptions_table.c.network == self._network, *conditions)
+            .order_by(subscriptions_table.c.id)
         )
         return [_tracked(row) for row in rows]
 

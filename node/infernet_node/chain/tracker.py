@@ -1,5 +1,6 @@
 """Which of the chain's subscriptions are this node's business."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,7 @@ from infernet_protocol.hashing import UINT32_MAX
 log = structlog.get_logger(__name__)
 
 CANCELLED = "cancelled"
+_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +56,14 @@ class Tracker:
         Args:
             removed: ids that a reorganisation took away.
         """
-        judged = {found.id: self._judge(found, step.cursor.number) for found in step.found}
+        judged = await self._judge_all(step)
         gone = set(removed) - judged.keys()
         cancelled = await self._cancelled(step, judged)
         async with self.database.transaction() as connection:
             await self.subscriptions.delete(connection, sorted(gone))
-            await self.subscriptions.save(connection, [*judged.values(), *cancelled])
+            rows = [*judged.values(), *cancelled]
+            for start in range(0, len(rows), _AT_ONCE):
+                await self.subscriptions.save(connection, rows[start : start + _AT_ONCE])
             await self.cursors.advance(connection, step.cursor, step.rewound_to)
         for row in cancelled:
             log.info("Subscription cancelled", id=row.id)
@@ -67,6 +71,14 @@ class Tracker:
         for row in tracked:
             log.info("Tracked new subscription!", id=row.id, owner=row.subscription.owner)
         return Changes(tracked, [*gone, *(row.id for row in cancelled)])
+
+    async def _judge_all(self, step: Step) -> dict[int, Tracked]:
+        judged: dict[int, Tracked] = {}
+        for number, found in enumerate(step.found):
+            if number % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)  # a long snapshot must not hold up everybody else
+            judged[found.id] = self._judge(found, step.cursor.number)
+        return judged
 
     async def _cancelled(self, step: Step, judged: dict[int, Tracked]) -> list[Tracked]:
         rows = []

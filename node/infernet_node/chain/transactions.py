@@ -13,10 +13,8 @@ Usable without the rest of the node::
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 from eth_account.signers.local import LocalAccount
@@ -25,7 +23,7 @@ from infernet_node.chain.account_view import AccountView
 from infernet_node.chain.fees import Policy, policy_for
 from infernet_node.chain.gas import estimate_gas
 from infernet_node.chain.header import Header
-from infernet_node.chain.journal import IN_FLIGHT, Entry, Intent, Journal, Signed, State
+from infernet_node.chain.journal import Entry, Intent, Journal, Signed, State
 from infernet_node.chain.lifecycle import (
     Action,
     Cancel,
@@ -35,10 +33,12 @@ from infernet_node.chain.lifecycle import (
     Resend,
     Settle,
     Unmine,
+    mined,
     next_action,
-    settlement,
+    unmined,
 )
 from infernet_node.chain.nonce import NonceCounter, gaps
+from infernet_node.chain.open_rows import OpenRows
 from infernet_node.chain.patience import Patience
 from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import RevertError, RpcError
@@ -95,13 +95,9 @@ class Transactions:
         self._sending: set[int] = set()
         """Rows whose newest form is on its way to an endpoint."""
         self._seen: Observation | None = None
-        self._open: dict[int, Entry] = {}
-        self._by_reference: dict[str, int] = {}
-        self._outcomes: dict[str, asyncio.Future[Entry]] = {}
+        self._open = OpenRows()
         self._slots = asyncio.Semaphore(self._policy.max_in_flight)
         self._in_slot: set[int] = set()
-        # What was decided about a row still holds when it is written.
-        self._locks: dict[int, asyncio.Lock] = {}
         self._polling = asyncio.Lock()
         self._looking = asyncio.Lock()
 
@@ -139,29 +135,22 @@ class Transactions:
         except BaseException:
             self._slots.release()
             raise
-        if entry.id in self._open:
+        if entry.settled or entry.id in self._open:
             self._slots.release()
-            return self._open[entry.id]
+            return self._open.get(entry.id) or entry
         self._keep(entry)
         self._in_slot.add(entry.id)
         self._reached("transaction prepared")
         await self._sign_first(entry)
-        return self._open.get(entry.id, entry)
+        return self._open.get(entry.id) or entry
 
     def outcome(self, reference: str) -> asyncio.Future[Entry]:
         """Returns a future of the settled row of an intent that is not settled yet."""
-        if reference not in self._outcomes:
-            future: asyncio.Future[Entry] = asyncio.get_running_loop().create_future()
-            self._outcomes[reference] = future
-            future.add_done_callback(lambda _: self._outcomes.pop(reference, None))
-        return self._outcomes[reference]
+        return self._open.outcome(reference)
 
     async def find(self, reference: str) -> Entry | None:
         """Returns the recorded row of an intent, ``None`` if it never got that far."""
-        row_id = self._by_reference.get(reference)
-        if row_id is not None:
-            return self._open[row_id]
-        return await self._journal.by_reference(reference)
+        return self._open.find(reference) or await self._journal.by_reference(reference)
 
     async def poll(self, known: Header | None = None) -> None:
         """Looks at the chain once and does what each open transaction needs; call it per block.
@@ -179,7 +168,7 @@ class Transactions:
                 return
             seen = await self._look()
             await self._reopen_unmined(seen)
-            in_flight = self._in_flight()
+            in_flight = self._open.in_flight()
             may_send = known is None or known.hash in (seen.head.hash, seen.head.parent_hash)
             tended = await asyncio.gather(
                 *(self._tend(entry.id, seen, may_send) for entry in in_flight)
@@ -189,9 +178,8 @@ class Transactions:
             to_send = [entry for entry in tended if entry is not None]
             to_send += await self._fill_gaps(seen)
             await asyncio.gather(*(self._send(entry) for entry in to_send))
-            for entry in list(self._open.values()):
-                if entry.state is State.PREPARED:
-                    await self._take_up_prepared(entry, seen)
+            for entry in self._open.prepared():
+                await self._take_up_prepared(entry, seen)
 
     async def recheck(self, from_block: int) -> list[str]:
         """Doubts everything settled in this block or later, after a reorganisation.
@@ -205,10 +193,10 @@ class Transactions:
 
     async def abandon(self, reference: str) -> None:
         """Stops wanting a transaction. If it may still be mined its nonce is used up instead."""
-        row_id = self._by_reference.get(reference)
-        if row_id is None:
+        known = self._open.find(reference)
+        if known is None:
             return
-        async with self._row(row_id) as entry:
+        async with self._open.hold(known.id) as entry:
             if entry is not None:
                 self._keep(await self._journal.move(entry, entry.state, deadline=0))
 
@@ -219,7 +207,7 @@ class Transactions:
 
     async def _sign_first(self, prepared: Entry) -> None:
         seen = await self._latest()
-        async with self._row(prepared.id) as entry:
+        async with self._open.hold(prepared.id) as entry:
             if entry is None or entry.state is not State.PREPARED:
                 return
             nonce = self._nonces.take()
@@ -261,7 +249,7 @@ class Transactions:
         self._reached("transaction sent")
         if meaning is Verdict.KNOWN:
             self.trouble = None
-            async with self._row(entry.id) as current:
+            async with self._open.hold(entry.id) as current:
                 # A newer form may have been signed meanwhile, and has not been sent.
                 if current and current.state is State.SIGNED and current.signatures[-1] == signed:
                     self._keep(await self._journal.move(current, State.BROADCAST))
@@ -284,7 +272,7 @@ class Transactions:
     async def _give_up(self, entry: Entry, reason: str) -> None:
         """Has the nonce of a transaction that no pool takes used up by one that does nothing."""
         seen = await self._latest()
-        async with self._row(entry.id) as current:
+        async with self._open.hold(entry.id) as current:
             if current is None or current.cancelling or current.nonce is None:
                 return
             nothing = self._signer.nothing(current.nonce, seen.quote, seen.transfer_gas)
@@ -300,7 +288,7 @@ class Transactions:
     async def _look(self) -> Observation:
         signed = [
             (_nonce(entry), signature.hash)
-            for entry in self._in_flight()
+            for entry in self._open.in_flight()
             for signature in entry.signatures
         ]
         seen = await self._view.look(signed)
@@ -311,7 +299,7 @@ class Transactions:
 
     async def _tend(self, row_id: int, seen: Observation, may_send: bool) -> Entry | None:
         """Does what one transaction needs; returns it if it has to be sent (again)."""
-        async with self._row(row_id) as entry:
+        async with self._open.hold(row_id) as entry:
             if entry is None:
                 return None
             waiting = self._patience.waiting(entry, seen)
@@ -327,16 +315,8 @@ class Transactions:
     async def _apply(self, entry: Entry, action: Action, seen: Observation) -> Entry:
         match action:
             case Mine(receipt):
-                columns: dict[str, Any] = {
-                    "mined_hash": receipt.hash,
-                    "block_number": receipt.block_number,
-                    "block_hash": receipt.block_hash,
-                    "succeeded": receipt.succeeded,
-                }
-                mined = replace(entry, state=State.MINED, **columns)
-                end = settlement(mined, seen.head, self._policy) or Settle(State.MINED)
-                columns["reason"] = end.reason or entry.reason
-                return self._keep(await self._journal.move(entry, end.state, **columns))
+                state, columns = mined(entry, receipt, seen.head, self._policy)
+                return self._keep(await self._journal.move(entry, state, **columns))
             case Unmine():
                 log.warning("Transaction left its block", reference=entry.reference)
                 return await self._reopen(entry)
@@ -371,7 +351,7 @@ class Transactions:
         if reason is None:
             await self._sign_first(entry)
             return
-        async with self._row(entry.id) as current:
+        async with self._open.hold(entry.id) as current:
             if current is not None and current.state is State.PREPARED:
                 self._keep(await self._journal.move(current, State.FAILED, reason=reason))
 
@@ -383,23 +363,10 @@ class Transactions:
         self._settled_below = seen.next_nonce
 
     async def _reopen(self, entry: Entry) -> Entry:
-        # Only what had succeeded is wanted again. The nonce of anything else has to be used
-        # up all the same, which a deadline in the past brings about.
-        wanted = entry.state in (State.FINAL, State.MINED)
-        return self._keep(
-            await self._journal.move(
-                entry,
-                State.BROADCAST,
-                mined_hash=None,
-                block_number=None,
-                block_hash=None,
-                succeeded=None,
-                deadline=entry.deadline if wanted else 0,
-            )
-        )
+        return self._keep(await self._journal.move(entry, State.BROADCAST, **unmined(entry)))
 
     async def _fill_gaps(self, seen: Observation) -> list[Entry]:
-        nonces = {_nonce(entry) for entry in self._in_flight()} | self._signing
+        nonces = {_nonce(entry) for entry in self._open.in_flight()} | self._signing
         filled = []
         for nonce in gaps(seen.next_nonce, seen.pending_nonce, nonces):
             log.warning("Filling a gap in the nonces", nonce=nonce)
@@ -410,18 +377,6 @@ class Transactions:
 
     # Rows in memory
 
-    @asynccontextmanager
-    async def _row(self, row_id: int) -> AsyncIterator[Entry | None]:
-        """Holds a row: what is decided about it inside still holds when it is written."""
-        lock = self._locks.setdefault(row_id, asyncio.Lock())
-        async with lock:
-            yield self._open.get(row_id)
-        if row_id not in self._open:
-            self._locks.pop(row_id, None)
-
-    def _in_flight(self) -> list[Entry]:
-        return [entry for entry in self._open.values() if entry.state in IN_FLIGHT]
-
     def _keep(self, entry: Entry) -> Entry:
         """Remembers a row as the store has it now."""
         if entry.settled or entry.state is State.MINED:
@@ -429,18 +384,11 @@ class Transactions:
             with suppress(KeyError):
                 self._in_slot.remove(entry.id)
                 self._slots.release()
-        if not entry.settled:
-            self._open[entry.id] = entry
-            self._by_reference[entry.reference] = entry.id
-            return entry
-        self._open.pop(entry.id, None)
-        self._by_reference.pop(entry.reference, None)
-        self._patience.forget(entry.id)
-        if entry.nonce is not None:
-            self._settled_below = max(self._settled_below, entry.nonce + 1)
-        outcome = self._outcomes.get(entry.reference)
-        if outcome is not None and not outcome.done():
-            outcome.set_result(entry)
+        self._open.keep(entry)
+        if entry.settled:
+            self._patience.forget(entry.id)
+            if entry.nonce is not None:
+                self._settled_below = max(self._settled_below, entry.nonce + 1)
         return entry
 
 

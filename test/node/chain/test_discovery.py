@@ -1,5 +1,6 @@
 """Subscriptions are found whatever else is on the chain, and however much of it there is."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from eth_abi.abi import decode
 from infernet_node import guardian
 from infernet_node.chain.contracts import READ_SUBSCRIPTION_BATCH, Coordinator, Reader
 from infernet_node.chain.cursor import Cursor
+from infernet_node.chain.header import Header
 from infernet_node.chain.listener import Listener
 from infernet_node.chain.requests import Request
 from infernet_node.chain.rpc import Rpc
@@ -173,3 +175,17 @@ async def test_blocks_before_the_contracts_have_no_subscriptions(
 
     assert step is not None
     assert [found.id for found in step.found] == [id_]
+
+
+async def test_a_block_without_logs_of_the_coordinator_says_so(chain: Chain, rpc: Rpc) -> None:
+    coordinator = chain.contracts["EIP712Coordinator"]
+    chain.anvil.mine()
+    empty = Header.from_rpc(await rpc.call("eth_getBlockByNumber", "latest", False))
+    chain.ask("logged?")
+    asked = Header.from_rpc(await rpc.call("eth_getBlockByNumber", "latest", False))
+
+    assert not empty.may_have_logs_of(coordinator)
+    assert asked.may_have_logs_of(coordinator)
+    assert not asked.may_have_logs_of(chain.contracts["Fee"])
+    # Some chains compute no filter: nothing can be concluded from an empty one.
+    assert replace(asked, logs_bloom=0).may_have_logs_of(chain.contracts["Fee"])

@@ -106,17 +106,30 @@ async def test_with_two_endpoints_one_may_be_dead(chain: Chain, node: Node) -> N
 
 
 @pytest.mark.parametrize("tracked", [0, 30])
-async def test_an_idle_node_asks_once_a_block_whatever_it_tracks(
+async def test_w_32_empty_blocks_cost_a_look_at_the_head_whatever_is_tracked(
     chain: Chain, proxied: Node, endpoint: FaultyRpc, log: Log, tracked: int
 ) -> None:
     for _ in range(tracked):
         chain.schedule(["some day"], period=100_000)
     pattern = "tracked new subscription"
     await proxied.until(lambda: log.count(pattern) == tracked, mine=False)
+    await proxied.until(lambda: proxied.service.head == chain.anvil.number, mine=False)
     before = endpoint.batches
 
-    for block in range(1, 6):
+    for _ in range(5):
         chain.anvil.mine()
-        await proxied.until(lambda: endpoint.batches >= before + block, mine=False)  # noqa: B023
+        await proxied.until(lambda: proxied.service.head == chain.anvil.number, mine=False)
 
-    assert endpoint.batches == before + 5
+    assert endpoint.batches == before
+
+
+async def test_w_32_a_block_with_a_subscription_costs_one_batch_and_its_reading(
+    chain: Chain, proxied: Node, endpoint: FaultyRpc, log: Log
+) -> None:
+    await proxied.until(lambda: proxied.service.head == chain.anvil.number, mine=False)
+    before = endpoint.batches
+
+    chain.schedule(["some day"], period=100_000)
+    await proxied.until(lambda: log.has("tracked new subscription"), mine=False)
+
+    assert endpoint.batches == before + 1

@@ -1,0 +1,46 @@
+"""Routes about on-chain work, for whoever runs the node."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from infernet_node.api.caller import Caller
+from infernet_node.api.errors import ForbiddenError, MalformedError, NotFoundError
+from infernet_node.api.identity import within
+from infernet_node.api.responses import json_response
+from infernet_node.api.services import Services
+from infernet_node.chain.history import UnknownSubscriptionError
+
+_LARGEST = 2**32 - 1
+
+
+class ChainRoutes:
+    """Handlers; each takes the request and its caller."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def why(self, request: Request, caller: Caller) -> Response:
+        """``GET /api/chain/subscriptions/{id}``: what became of a subscription, and why."""
+        if caller.ip is None or not within(caller.ip, self._services.operator_networks):
+            raise ForbiddenError("Unauthorized")
+        chain = self._services.chain
+        if chain is None:
+            raise NotFoundError("The chain is not enabled on this node")
+        subscription = request.path_params["id"]
+        if _number(subscription.removeprefix("delegated-")) is None:
+            raise MalformedError("id: must be a subscription id, or delegated- and a number")
+        interval = request.query_params.get("interval")
+        if interval is not None and _number(interval) is None:
+            raise MalformedError("interval: must be a number from 1")
+        try:
+            found = await chain.port.history(subscription, _number(interval or ""))
+        except UnknownSubscriptionError as error:
+            raise NotFoundError(str(error)) from None
+        return json_response([history.to_json() for history in found])
+
+
+def _number(text: str) -> int | None:
+    """Returns a uint32, ``None`` if the text is none."""
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(_LARGEST)):
+        return None
+    return int(text) if int(text) <= _LARGEST else None

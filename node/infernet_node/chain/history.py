@@ -1,0 +1,172 @@
+"""What became of a subscription and of each of its intervals, told from the rows alone.
+
+Works beside a running node and without one, with or without a chain.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from infernet_node.chain.fulfilments import Stage, fulfilments_table
+from infernet_node.chain.journal import signatures_table, transactions_table
+from infernet_node.chain.subscriptions import Tracking, subscriptions_table
+from infernet_node.store.database import Database
+
+_DELEGATED = re.compile(r"delegated-(\d+)")
+_WITH_REASON = (Stage.FAILED, Stage.IGNORED, Stage.EXPIRED)
+
+
+class UnknownSubscriptionError(Exception):
+    """The node has no row of a subscription."""
+
+    code = "subscription_unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A transaction that was made for an interval."""
+
+    hash: str | None
+    """Of the form that was mined, else of the newest one; ``None`` before it was signed."""
+    state: str
+    reason: str | None
+    block: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalHistory:
+    """One interval of a subscription."""
+
+    interval: int
+    stage: Stage
+    reason: str | None
+    transactions: tuple[Sent, ...]
+
+    @property
+    def state(self) -> str:
+        """The state's name, with the reason in parentheses where there is one."""
+        if self.reason and self.stage in _WITH_REASON:
+            return f"{self.stage}({self.reason})"
+        return str(self.stage)
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionHistory:
+    """A subscription on one chain."""
+
+    network: str
+    """Chain id, start of the genesis hash, and Coordinator."""
+    state: str
+    """``"tracked"``, ``"ignored(reason)"`` or ``"ended(reason)"``."""
+    intervals: tuple[IntervalHistory, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "network": self.network,
+            "state": self.state,
+            "intervals": [
+                {
+                    "interval": each.interval,
+                    "state": str(each.stage),
+                    "reason": each.reason,
+                    "transactions": [
+                        {
+                            "hash": sent.hash,
+                            "state": sent.state,
+                            "reason": sent.reason,
+                            "block": sent.block,
+                        }
+                        for sent in each.transactions
+                    ],
+                }
+                for each in self.intervals
+            ],
+        }
+
+
+async def history_of(
+    database: Database, subscription: str, interval: int | None = None
+) -> list[SubscriptionHistory]:
+    """Returns what the store knows of a subscription, once for each chain that has it.
+
+    Args:
+        subscription: its id, or ``delegated-<n>`` as logs name one that is not on chain yet.
+        interval: only this one; by default all that were worked on.
+
+    Raises:
+        UnknownSubscriptionError: if there is no row of it.
+    """
+    async with database.transaction() as connection:
+        found = await _histories(connection, subscription, interval)
+    if not found:
+        raise UnknownSubscriptionError(
+            f"subscription {subscription} is not known to this node: it has not read the block "
+            "that creates it, or it was over before the node first looked"
+        )
+    return found
+
+
+async def _histories(
+    connection: AsyncConnection, subscription: str, interval: int | None
+) -> list[SubscriptionHistory]:
+    rows = fulfilments_table
+    delegated = _DELEGATED.fullmatch(subscription)
+    states: dict[str, str] = {}
+    if delegated:
+        condition = rows.c.delegation_id == int(delegated.group(1))
+    else:
+        condition = rows.c.subscription_id == int(subscription)
+        states = await _tracking(connection, int(subscription))
+    if interval is not None:
+        condition &= rows.c.interval == interval
+    query = select(rows).where(condition).order_by(rows.c.network, rows.c.interval)
+    intervals: dict[str, list[IntervalHistory]] = {network: [] for network in states}
+    for row in (await connection.execute(query)).all():
+        sent = await _transactions(connection, row.network, row.id)
+        intervals.setdefault(row.network, []).append(
+            IntervalHistory(row.interval, Stage(row.stage), row.reason, sent)
+        )
+    return [
+        SubscriptionHistory(network, states.get(network, "tracked"), tuple(found))
+        for network, found in intervals.items()
+    ]
+
+
+async def _tracking(connection: AsyncConnection, subscription_id: int) -> dict[str, str]:
+    rows = subscriptions_table
+    query = select(rows).where(rows.c.id == subscription_id).order_by(rows.c.network)
+    return {
+        row.network: _named(row.tracking, row.reason)
+        for row in (await connection.execute(query)).all()
+    }
+
+
+def _named(tracking: str, reason: str | None) -> str:
+    return tracking if tracking == Tracking.TRACKED or not reason else f"{tracking}({reason})"
+
+
+async def _transactions(connection: AsyncConnection, network: str, row_id: int) -> tuple[Sent, ...]:
+    """Those of a fulfilment, by the name that it gives them in the journal."""
+    rows = transactions_table
+    chain = network.rpartition("/")[0]
+    newest = (
+        select(signatures_table.c.hash)
+        .where(signatures_table.c.transaction_id == rows.c.id)
+        .order_by(signatures_table.c.sequence.desc())
+        .limit(1)
+        .scalar_subquery()
+        .label("newest")
+    )
+    query = (
+        select(rows, newest)
+        .where(rows.c.lane.startswith(f"{chain}/", autoescape=True))
+        .where(rows.c.reference.startswith(f"deliver/{row_id}/", autoescape=True))
+        .order_by(rows.c.id)
+    )
+    return tuple(
+        Sent(row.mined_hash or row.newest, row.state, row.reason, row.block_number)
+        for row in (await connection.execute(query)).all()
+    )
