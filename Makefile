@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 AUDIT := .build/audit/venv
 COMPAT := .build/compat/venv
+COMPAT_TGI := .build/compat-tgi/venv
 PY := $(VENV)/bin/python
 FOUNDRY := forge anvil cast
 # Tools of the project come before those of the machine.
@@ -19,15 +20,19 @@ ARGS ?=
 
 ##@ Use
 
+# Through the environment: a question may hold anything, and the shell must not read it.
+demo up: export DEMO_QUESTION = $(value QUESTION)
+demo up: export DEMO_TGI_URL = $(value TGI_URL)
+
 demo: setup ## A contract asks a model a question and reads the answer (QUESTION="…", TGI_URL=http://host:port)
-	@$(PY) -m scripts.demo --question "$(QUESTION)" $(if $(TGI_URL),--tgi-url "$(TGI_URL)")
+	@$(PY) -m scripts.demo
 
 up: setup ## The same stack, left running in the foreground
-	@$(PY) -m scripts.demo --up $(if $(TGI_URL),--tgi-url "$(TGI_URL)")
+	@$(PY) -m scripts.demo --up
 
 ##@ Check
 
-test: test-contracts test-python ## Everything that needs no other process: forge tests and pytest
+test: test-contracts test-python ## Everything but whole stacks: forge tests and pytest
 
 test-contracts: setup
 	forge test
@@ -41,6 +46,9 @@ e2e: setup $(COMPAT)/.ready ## Real Anvil, service and node against each other
 
 compat: setup $(COMPAT)/.ready ## The public infernet-client 1.0.0 (web3 6) against this node; part of e2e
 	pytest -m e2e test/compat
+
+compat-tgi: setup $(COMPAT_TGI)/.ready ## TGI's own Python client against the mock TGI
+	pytest -m e2e test/service/compat
 
 chaos: setup ## SIGKILL at random moments under load (ROUNDS=200): accepted is finished, nothing lost or doubled
 	CHAOS_ROUNDS=$(or $(ROUNDS),200) pytest -m e2e --timeout 3600 test/chaos
@@ -106,6 +114,12 @@ $(COMPAT)/.ready: requirements/compat.lock
 	@$(COMPAT)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/compat.lock
 	@touch $@
 
+$(COMPAT_TGI)/.ready: requirements/compat-tgi.lock
+	@$(PYTHON) -m venv $(COMPAT_TGI)
+	@echo "installing text-generation ..."
+	@$(COMPAT_TGI)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/compat-tgi.lock
+	@touch $@
+
 node_modules/.ready: package.json package-lock.json $(VENV)/.ready
 	@node -e 'process.versions.node.split(".")[0] >= 20 || (console.error(`Node 20 or newer is needed, this is $${process.versions.node}`), process.exit(1))'
 	@echo "installing npm packages ..."
@@ -134,6 +148,8 @@ lock: ## Pins the newest versions that pyproject.toml admits
 		--no-emit-index-url --no-header --extra audit pyproject.toml --output-file requirements/audit.lock
 	.build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header requirements/compat.in --output-file requirements/compat.lock
+	.build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header requirements/compat-tgi.in --output-file requirements/compat-tgi.lock
 	npm update --package-lock-only
 	node scripts/complete_lock.js
 
@@ -141,6 +157,6 @@ clean: ## Removes what can be built again
 	rm -rf $(VENV) node_modules out cache .build .run .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 help: ## This list
-	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo up test test-contracts test-python e2e compat chaos lint bench-gas bench-node audit audit-release audit-coverage audit-static audit-symbolic audit-mutation fmt setup contracts release abis lock clean help
+.PHONY: demo up test test-contracts test-python e2e compat compat-tgi chaos lint bench-gas bench-node audit audit-release audit-coverage audit-static audit-symbolic audit-mutation fmt setup contracts release abis lock clean help
