@@ -17,11 +17,19 @@ function writeAll(text) {
   }
 }
 
-if (process.argv.includes("--version")) {
-  writeAll(`solc, the solidity compiler commandline interface\nVersion: ${solc.version()}\n`);
-} else if (process.argv.includes("--standard-json")) {
-  writeAll(solc.compile(readFileSync(0, "utf8")));
-} else {
-  process.stderr.write("scripts/solc.js: only --version and --standard-json are supported\n");
-  process.exit(2);
+// `adjust` changes the compiler input in place.
+function answer(adjust) {
+  if (process.argv.includes("--version")) {
+    writeAll(`solc, the solidity compiler commandline interface\nVersion: ${solc.version()}\n`);
+  } else if (process.argv.includes("--standard-json")) {
+    const input = JSON.parse(readFileSync(0, "utf8"));
+    adjust(input);
+    writeAll(solc.compile(JSON.stringify(input)));
+  } else {
+    process.stderr.write(`${process.argv[1]}: only --version and --standard-json are supported\n`);
+    process.exit(2);
+  }
 }
+
+module.exports = { answer };
+if (require.main === module) answer(() => {});

@@ -38,8 +38,7 @@ abstract contract WalletCheck is Test {
     address internal token;
 
     function setUp() public virtual {
-        Registry registry =
-            new Registry(address(this), address(0), address(0), address(0), address(0));
+        Registry registry = new Registry(address(this), address(0), address(0), address(0), address(0));
         wallet = new Wallet(registry, OWNER);
     }
 
@@ -225,6 +224,8 @@ contract NativeWalletCheck is WalletCheck {
         // More than there ever can be would overflow the payee's balance.
         vm.assume(balance <= type(uint128).max);
         vm.deal(address(wallet), balance);
+        vm.deal(PAYEE, 0);
+        vm.deal(OWNER, 0);
     }
 
     function _balance(address account) internal view override returns (uint256) {
