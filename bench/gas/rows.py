@@ -196,6 +196,7 @@ def _wallet(function: str, *arguments: Any) -> Callable[[World], Deed]:
 ROWS = (
     Row("request free, 64 B input", 179_300, 172_000, _request(SHORT)),
     Row("request free, 1 KiB input", 860_335, 860_335, _request(LONG)),
+    Row("request free, 1 KiB input as code", 860_335, 380_000, _request(LONG, "CompactBench")),
     Row("deliver free, 64 B output, redundancy 1", 94_085, 86_500, _deliver_free()),
     Row("deliver free, second of redundancy 3", 76_985, 69_500, _deliver_free(earlier=1)),
     Row("deliver free, third of redundancy 3", 76_985, 69_500, _deliver_free(earlier=2)),

@@ -31,6 +31,7 @@ VERIFIER_PAYEE = 8
 FIRST_NODE = 7
 _SOURCES = {
     "CallbackBench": "Consumers.sol",
+    "CompactBench": "Consumers.sol",
     "SubscriptionBench": "Consumers.sol",
     "OptimisticBench": "Verifiers.sol",
     "AtomicBench": "Verifiers.sol",
@@ -123,6 +124,7 @@ def _deploy(world: World) -> None:
         arguments = (deployer, PROTOCOL_FEE) if name == "Fee" else (registry,)
         assert world.create(name, *arguments).address == address, name
     world.create("CallbackBench", registry)
+    world.create("CompactBench", registry)
     world.create("SubscriptionBench", registry, world.account(SIGNER))
     world.create("BenchToken")
     for verifier in ("OptimisticBench", "AtomicBench"):

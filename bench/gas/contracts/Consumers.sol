@@ -2,6 +2,7 @@
 pragma solidity ^0.8.24;
 
 import {CallbackConsumer} from "../../../contracts/consumer/Callback.sol";
+import {CompactCallbackConsumer} from "../../../contracts/consumer/CompactCallback.sol";
 import {SubscriptionConsumer} from "../../../contracts/consumer/Subscription.sol";
 import {Delegator} from "../../../contracts/pattern/Delegator.sol";
 
@@ -54,5 +55,14 @@ contract SubscriptionBench is SubscriptionConsumer, Delegator {
 
     function cancel(uint32 id) external {
         _cancelComputeSubscription(id);
+    }
+}
+
+/// @notice The same requests, with their input kept as code
+contract CompactBench is CompactCallbackConsumer {
+    constructor(address registry) CompactCallbackConsumer(registry) {}
+
+    function request(bytes calldata input) external {
+        _requestCompute(CONTAINER, input, 1, address(0), 0, address(0), address(0));
     }
 }
