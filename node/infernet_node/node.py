@@ -14,15 +14,19 @@ from infernet_node.api.identity import own_networks
 from infernet_node.api.rate_limit import RateLimiter
 from infernet_node.api.services import ChainAccess, Services
 from infernet_node.chain import ChainService
+from infernet_node.chain.key_lock import KeyInUseError, key_lock
+from infernet_node.chain.metrics import ChainMetrics
 from infernet_node.config import Config
 from infernet_node.containers.calls import ContainerClient
 from infernet_node.containers.docker import DockerEngine, EngineError
 from infernet_node.containers.endpoint import Endpoint, endpoints_of
 from infernet_node.containers.managed import ManagedContainers
 from infernet_node.containers.plan import assign_ports
+from infernet_node.containers.process import LocalProcesses
 from infernet_node.jobs import Jobs
 from infernet_node.metrics import Metrics
 from infernet_node.pipeline import Pipeline
+from infernet_node.ports import ContainerKeeper
 from infernet_node.server import HttpServer, listen, require_usable
 from infernet_node.store.database import Database, StoreError
 from infernet_node.store.jobs import JobStore
@@ -83,7 +87,7 @@ async def assemble(config: Config, runtime: str | None, stack: AsyncExitStack) -
     pipeline = Pipeline(endpoints, client, metrics)
     store = JobStore(database, metrics)
     stack.push_async_callback(store.close)
-    chain = _chain(config, pipeline, database) if config.chain.enabled else None
+    chain = _chain(config, pipeline, database, metrics, stack) if config.chain.enabled else None
     if chain:
         stack.push_async_callback(chain.port.close)
     reporters, operators = config.server.status_allowed_ips, config.server.operator_ips
@@ -97,7 +101,7 @@ async def assemble(config: Config, runtime: str | None, stack: AsyncExitStack) -
         status_networks=own_networks(runtime) if reporters is None else reporters,
         operator_networks=own_networks(runtime) if operators is None else operators,
         metrics=metrics,
-        managed=await _managed(config, client, endpoints, runtime, stack),
+        keepers=await _keepers(config, client, endpoints, runtime, stack),
         chain=chain,
     )
 
@@ -156,8 +160,9 @@ def _watch(services: Services) -> None:
 
 
 def _with_distinct_ports(config: Config) -> Config:
-    """Gives managed containers host ports that neither they nor the node's own API share."""
-    ports, warnings = assign_ports(config.managed_containers, [config.server.port])
+    """Gives what the node starts ports that neither they nor its own API share."""
+    started = (*config.managed_containers, *config.local_containers)
+    ports, warnings = assign_ports(started, [config.server.port])
     for warning in warnings:
         _LOG.warning("port_changed", warning=warning)
     containers = tuple(
@@ -167,15 +172,30 @@ def _with_distinct_ports(config: Config) -> Config:
     return config.model_copy(update={"containers": containers})
 
 
-async def _managed(
+async def _keepers(
     config: Config,
     client: ContainerClient,
     endpoints: Mapping[str, Endpoint],
     runtime: str | None,
     stack: AsyncExitStack,
-) -> ManagedContainers | None:
-    if not config.managed_containers:
-        return None
+) -> list[ContainerKeeper]:
+    keepers: list[ContainerKeeper] = []
+    if config.managed_containers:
+        keepers.append(await _docker(config, client, endpoints, runtime, stack))
+    if local := config.local_containers:
+        keepers.append(LocalProcesses(client, local, endpoints, patience=config.startup_wait))
+    for keeper in keepers:
+        stack.push_async_callback(keeper.close)
+    return keepers
+
+
+async def _docker(
+    config: Config,
+    client: ContainerClient,
+    endpoints: Mapping[str, Endpoint],
+    runtime: str | None,
+    stack: AsyncExitStack,
+) -> ManagedContainers:
     try:
         engine = await DockerEngine.connect(config.docker)
         stack.push_async_callback(engine.close)
@@ -186,7 +206,7 @@ async def _managed(
             f"manage_containers: {names} cannot be started: {error}; start Docker, or start them "
             "yourself and set manage_containers to false or give the url of each"
         ) from None
-    managed = ManagedContainers(
+    return ManagedContainers(
         engine,
         client,
         config.managed_containers,
@@ -194,8 +214,6 @@ async def _managed(
         publish_on=publish_on,
         patience=config.startup_wait,
     )
-    stack.push_async_callback(managed.close)
-    return managed
 
 
 async def _address_for(runtime: str | None, engine: DockerEngine) -> str:
@@ -211,15 +229,30 @@ async def _address_for(runtime: str | None, engine: DockerEngine) -> str:
 def _background(services: Services) -> list[Coroutine[Any, Any, None]]:
     store, limits = services.store, services.config.jobs
     work = [delete_old_jobs(store, retention=limits.retention, max_finished=limits.max_finished)]
-    if services.managed:
-        work.append(keep_running("containers", services.managed.run))
+    work += [keep_running("containers", keeper.run) for keeper in services.keepers]
     if services.chain:
         work.append(keep_running("chain", services.chain.port.run))
     return work
 
 
-def _chain(config: Config, pipeline: Pipeline, database: Database) -> ChainAccess:
-    service = ChainService(config.chain, config.containers, pipeline.run, database)
+def _chain(
+    config: Config,
+    pipeline: Pipeline,
+    database: Database,
+    metrics: Metrics,
+    stack: AsyncExitStack,
+) -> ChainAccess:
+    figures = ChainMetrics(metrics.registry)
+    service = ChainService(config.chain, config.containers, pipeline.run, database, figures)
+    wallet = config.chain.wallet
+    keystore = wallet.keystore if wallet else None
+    folder = Path(keystore or config.log.path).parent
+    try:
+        stack.enter_context(key_lock(folder, service.address))
+    except KeyInUseError as error:
+        raise StartError(str(error)) from error
+    except OSError as error:
+        raise StartError(f"no lock file can be made in {folder}: {error.strerror}") from error
     return ChainAccess(service, service.lookup.containers)
 
 

@@ -344,9 +344,7 @@ class TestOldSpellings:
 
     def test_coordinator_address(self) -> None:
         loaded = parse_config(chain(coordinator_address=REGISTRY), {})
-        assert loaded.warnings == (
-            "chain.coordinator_address: is ignored; the registry supplies it",
-        )
+        assert "chain.coordinator_address: is ignored; the registry supplies it" in loaded.warnings
 
     def test_empty_payment_address(self) -> None:
         wallet = parsed(chain(wallet={"private_key": KEY, "payment_address": ""})).chain.wallet
@@ -430,3 +428,20 @@ class TestFile:
         file.write_bytes(content)
         with pytest.raises(ConfigError, match=message):
             load_config(file, {})
+
+
+class TestBearerVariables:
+    def test_by_the_id_of_the_container(self, tmp_path: Path) -> None:
+        (tmp_path / "token").write_text("from-file\n")
+        environ = {
+            "INFERNET_BEARER_MY_TGI_2": "from-environment",
+            "INFERNET_BEARER_OTHER_FILE": str(tmp_path / "token"),
+        }
+        containers = [{"id": "my-tgi.2", "url": "http://a"}, {"id": "other", "url": "http://b"}]
+        config = parse_config({"containers": containers}, environ).config
+
+        assert [c.bearer.get_secret_value() for c in config.containers] == [
+            "from-environment",
+            "from-file",
+        ]
+        assert "from-file" in secrets_of(config)

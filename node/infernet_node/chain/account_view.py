@@ -39,13 +39,14 @@ class AccountView:
             Request("eth_getTransactionCount", (self.address, "pending")),
             Request("eth_gasPrice"),
             Request("eth_maxPriorityFeePerGas"),
+            Request("eth_getBalance", (self.address, LATEST)),
         ]
         asks_for_gas = not self._transfer_gas
         if asks_for_gas:
             # Not 21,000 everywhere: some rollups charge for the data they post in gas.
             transfer = {"from": self.address, "to": self.address}
             requests.append(Request("eth_estimateGas", (transfer, LATEST)))
-        block, mined, pending, price, tip, *gas = await self.rpc.batch(requests)
+        block, mined, pending, price, tip, balance, *gas = await self.rpc.batch(requests)
         if asks_for_gas:
             self._transfer_gas = _quantity(gas[0])
         head = Header.from_rpc(or_raise(block))
@@ -57,6 +58,7 @@ class AccountView:
             pending_nonce=max(next_nonce, _quantity(pending)),
             quote=quote(head.base_fee, suggested, self.policy),
             transfer_gas=self._transfer_gas,
+            balance=_quantity(balance),
             receipts=await self._receipts([hash_ for nonce, hash_ in signed if nonce < next_nonce]),
         )
 

@@ -67,7 +67,9 @@ class DelegatedRequests:
         if now >= signature.expiry:
             raise RejectionError(SIGNATURE_EXPIRED, {"expiry": signature.expiry, "chain_time": now})
         if subscription.is_over(now) or not subscription.frequency:
-            raise RejectionError(COMPLETED, {})
+            names = ("active_at", "period", "frequency")
+            terms = {name: getattr(subscription, name) for name in names}
+            raise RejectionError(COMPLETED, {**terms, "chain_time": now})
         if self.lookup.containers(subscription.container_id) is None:
             hashed = "0x" + subscription.container_id.hex()
             raise RejectionError(NOT_SUPPORTED, {"containers_hash": hashed})

@@ -24,6 +24,7 @@ from infernet_node.chain.delegations import Delegation, Delegations
 from infernet_node.chain.escrow import Escrow, EscrowError
 from infernet_node.chain.fulfilments import REORGANISED, Fulfilment, Fulfilments, Stage
 from infernet_node.chain.journal import Entry, Intent, State
+from infernet_node.chain.metrics import ChainMetrics
 from infernet_node.chain.payments import Payments
 from infernet_node.chain.requests import Request
 from infernet_node.chain.rpc import Rpc
@@ -59,6 +60,7 @@ class Fulfiller:
     """Works on rows until each is in a final stage.
 
     Args:
+        earned: told a row whose paid answer is confirmed.
         drop: told a row whose subscription is not to be served again, and the reason.
         reached: told the name of each point at which a crash would leave a different trace.
     """
@@ -78,6 +80,8 @@ class Fulfiller:
         max_gas_limit: int,
         allowed_sim_errors: Sequence[str],
         drop: Callable[[Fulfilment, str], Awaitable[None]],
+        earned: Callable[[Fulfilment], None],
+        metrics: ChainMetrics,
         reached: Callable[[str], None] = lambda point: None,
     ) -> None:
         self._rpc = rpc
@@ -92,6 +96,8 @@ class Fulfiller:
         self._max_gas_limit = max_gas_limit
         self._allowed_sim_errors = allowed_sim_errors
         self._drop = drop
+        self._earned = earned
+        self._metrics = metrics
         self._reached = reached
 
     async def fulfil(self, row: Fulfilment) -> Fulfilment:
@@ -126,6 +132,8 @@ class Fulfiller:
                 return await self._submitted(row, entry)  # a crash came between the two records
         if self._is_over(row, self._clock.now):
             return await self._end(row, Stage.EXPIRED, "its interval is over")
+        if self._transactions.trouble:
+            raise NotNowError(self._transactions.trouble)
         if row.stage is Stage.DUE:
             return await self._prepare(row)
         if row.stage is Stage.INPUTS:
@@ -244,7 +252,9 @@ class Fulfiller:
 
     async def _after(self, row: Fulfilment, entry: Entry) -> Fulfilment:
         if entry.state is State.FINAL:
-            return await self._end(row, Stage.ANSWERED, transaction_hash=entry.mined_hash)
+            row = await self._end(row, Stage.ANSWERED, transaction_hash=entry.mined_hash)
+            self._earned(row)
+            return row
         again = {"sends": row.sends + 1}
         log.warning("Did not send tx", id=row.label, state=entry.state, reason=entry.reason)
         if entry.mined_hash is None or entry.state is State.REPLACED:
@@ -332,6 +342,7 @@ class Fulfiller:
         self, row: Fulfilment, stage: Stage, reason: str | None = None, **columns: Any
     ) -> Fulfilment:
         row = await self._fulfilments.move(row, stage, reason=reason, **columns)
+        self._metrics.intervals.labels(str(stage)).inc()
         log.info(f"Interval {stage}", id=row.label, interval=row.interval, reason=reason)
         return row
 

@@ -9,6 +9,7 @@ from infernet_node.chain.header import Header
 from infernet_node.chain.journal import Entry, Signed, State
 from infernet_node.chain.rpc_errors import TransportError
 
+_TRANSFERS_TO_AFFORD = 10
 _BLOCKS_TO_BELIEVE_A_LOSS = 2
 """Endpoints behind one URL may lag a block behind each other."""
 
@@ -57,6 +58,13 @@ class Observation:
     """Gas of a transfer of nothing to oneself."""
     receipts: Mapping[str, Receipt]
     """By transaction hash."""
+    balance: int
+    """Wei that the account has."""
+
+    @property
+    def can_pay(self) -> bool:
+        """Whether the account has what a delivery or so costs at the present price."""
+        return self.balance >= self.quote.max_fee * self.transfer_gas * _TRANSFERS_TO_AFFORD
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import islice, permutations
+from threading import Lock
 
 from infernet_protocol.hashing import container_id
 
@@ -24,17 +25,24 @@ class ContainerLookup:
     def __init__(self, containers: Sequence[str], limit: int = DEFAULT_LIMIT) -> None:
         self._known: dict[bytes, tuple[str, ...]] = {}
         self._unhashed = islice(_pipelines(containers), limit)
+        self._hashing = Lock()
+
+    def prepare(self) -> None:
+        """Hashes everything ahead, which takes up to half a second; for a thread."""
+        self.containers(b"")
 
     def containers(self, hashed: bytes) -> tuple[str, ...] | None:
         """Returns the pipeline in order of execution, ``None`` if it is not the node's."""
         if hashed in self._known:
             return self._known[hashed]
-        for pipeline in self._unhashed:
-            key = container_id(pipeline)
-            self._known[key] = pipeline
-            if key == hashed:
-                return pipeline
-        return None
+        with self._hashing:
+            for pipeline in self._unhashed:
+                key = container_id(pipeline)
+                self._known[key] = pipeline
+                if key == hashed:
+                    return pipeline
+        # Another thread may have hashed it meanwhile.
+        return self._known.get(hashed)
 
 
 def _pipelines(containers: Sequence[str]) -> Iterator[tuple[str, ...]]:

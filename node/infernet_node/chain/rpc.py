@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from infernet_node.chain.coalescing import Coalescer
+from infernet_node.chain.metrics import ChainMetrics
 from infernet_node.chain.requests import MAX_BATCH, Request
 from infernet_node.chain.rpc_errors import RpcError, TransportError, from_error_object
 
@@ -61,6 +62,7 @@ class Rpc:
     urls: Sequence[str]
     timeout: float = DEFAULT_TIMEOUT
     clock: Callable[[], float] = time.monotonic
+    metrics: ChainMetrics = field(default_factory=ChainMetrics)
     _endpoints: list[_Endpoint] = field(init=False)
     _session: aiohttp.ClientSession | None = field(init=False, default=None)
     _reads: Coalescer = field(init=False)
@@ -148,10 +150,13 @@ class Rpc:
         return sorted(self._endpoints, key=lambda endpoint: max(endpoint.rests_until - now, 0.0))
 
     async def _ask(self, endpoint: _Endpoint, requests: Sequence[Request]) -> list[Any]:
+        for request in requests:
+            self.metrics.rpc_requests.labels(request.method).inc()
         try:
             results = _results(await self._post(endpoint.url, _body(requests)), len(requests))
         except TransportError as error:
             endpoint.failed(self.clock())
+            self.metrics.rpc_failures.labels(endpoint.label).inc()
             raise TransportError(f"{endpoint.label}: {error}") from None
         endpoint.answered()
         return results

@@ -13,6 +13,7 @@ from infernet_node.chain.compute import Compute, RunPipeline
 from infernet_node.chain.history import SubscriptionHistory, history_of
 from infernet_node.chain.identity import ChainIdentity
 from infernet_node.chain.lookup import ContainerLookup
+from infernet_node.chain.metrics import ChainMetrics
 from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import RpcError
 from infernet_node.chain.session import ChainReplacedError, ChainSession, Settings
@@ -35,6 +36,7 @@ class ChainService:
         containers: every configured container.
         run: runs a pipeline of them.
         database: stays the caller's to close.
+        metrics: counts what happens.
         max_running: pipelines for the chain at the same time.
         reached: told the name of each point at which a crash would leave a different trace.
     """
@@ -45,6 +47,7 @@ class ChainService:
         containers: Sequence[ContainerConfig],
         run: RunPipeline,
         database: Database,
+        metrics: ChainMetrics | None = None,
         *,
         max_running: int = 64,
         reached: Callable[[str], None] = lambda point: None,
@@ -58,7 +61,8 @@ class ChainService:
         self._account: LocalAccount = Account.from_key(wallet.private_key.get_secret_value())
         self._database = database
         self._compute = Compute(self.lookup, run, max_running)
-        self._rpc = Rpc(config.rpc_urls)
+        self._metrics = metrics or ChainMetrics()
+        self._rpc = Rpc(config.rpc_urls, metrics=self._metrics)
         self._reached = reached
         self._settings = Settings(
             known={container.id: container for container in containers},
@@ -95,6 +99,8 @@ class ChainService:
 
     async def run(self) -> None:
         """Works until cancelled. Trouble with an endpoint delays it and never ends it."""
+        # Hashing every pipeline takes a while that the event loop must not wait for.
+        await asyncio.to_thread(self.lookup.prepare)
         pause = _FIRST_PAUSE
         while True:
             try:
@@ -162,4 +168,5 @@ class ChainService:
             compute=self._compute,
             settings=self._settings,
             reached=self._reached,
+            metrics=self._metrics,
         )

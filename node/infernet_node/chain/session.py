@@ -22,6 +22,7 @@ from infernet_node.chain.header import Header
 from infernet_node.chain.identity import ChainIdentity, genesis_hash
 from infernet_node.chain.listener import Found, Listener, Step
 from infernet_node.chain.lookup import ContainerLookup
+from infernet_node.chain.metrics import ChainMetrics
 from infernet_node.chain.payments import Payments
 from infernet_node.chain.reorganisation import Reorganisation
 from infernet_node.chain.rpc import Rpc
@@ -77,9 +78,12 @@ class ChainSession:
         compute: Compute,
         settings: Settings,
         reached: Callable[[str], None],
+        metrics: ChainMetrics,
     ) -> None:
         self.trouble: str | None = "reading the chain for the first time"
         """What keeps the work from going on, in a few words."""
+        self._metrics = metrics
+        self._lookup = lookup
         deployment, contracts = identity.deployment, identity.contracts
         self._rpc = rpc
         self._identity = identity
@@ -103,6 +107,7 @@ class ChainSession:
             network=identity.network,
             max_gas_limit=settings.max_gas_limit,
             reached=reached,
+            metrics=metrics,
         )
         fulfiller = Fulfiller(
             rpc=rpc,
@@ -117,6 +122,8 @@ class ChainSession:
             max_gas_limit=settings.max_gas_limit,
             allowed_sim_errors=settings.allowed_sim_errors,
             drop=self._drop,
+            earned=self._earned,
+            metrics=metrics,
             reached=reached,
         )
         self._assignments = Assignments(fulfiller, self._fulfilments, self._ended)
@@ -231,6 +238,8 @@ class ChainSession:
         elif self._history and head.number < self._history[-1].number:
             await self._check_chain()
         self._clock.advance(head)
+        self._metrics.head.set(head.number)
+        self._metrics.tracked.set(len(self._onchain))
         await self._take_up_work()
         await self._begin_due(head.timestamp)
         await self._transactions.poll(head)
@@ -327,6 +336,13 @@ class ChainSession:
         """A callback ends with its only interval; others go on until their time is over."""
         if row.subscription.is_callback:
             await self._drop(row, row.stage)
+
+    def _earned(self, row: Fulfilment) -> None:
+        terms = row.subscription
+        if terms.payment_amount:
+            pipeline = ",".join(self._lookup.containers(terms.container_id) or ("unknown",))
+            income = self._metrics.income.labels(pipeline, terms.payment_token)
+            income.inc(terms.payment_amount)
 
     async def _drop(self, row: Fulfilment, reason: str) -> None:
         subscription_id = row.subscription_id

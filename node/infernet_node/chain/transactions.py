@@ -37,6 +37,7 @@ from infernet_node.chain.lifecycle import (
     next_action,
     unmined,
 )
+from infernet_node.chain.metrics import ChainMetrics
 from infernet_node.chain.nonce import NonceCounter, gaps
 from infernet_node.chain.open_rows import OpenRows
 from infernet_node.chain.patience import Patience
@@ -76,6 +77,7 @@ class Transactions:
         policy: Policy | None = None,
         reached: Callable[[str], None] = lambda point: None,
         clock: Callable[[], float] = time.monotonic,
+        metrics: ChainMetrics | None = None,
     ) -> None:
         self.address: str = account.address
         self.trouble: str | None = None
@@ -85,6 +87,7 @@ class Transactions:
         self._max_gas_limit = max_gas_limit
         self._policy = policy or policy_for(chain_id)
         self._reached = reached
+        self._metrics = metrics or ChainMetrics()
         self._journal = Journal(database, f"{network}/{account.address}")
         self._view = AccountView(rpc, account.address, self._policy)
         self._patience = Patience(clock)
@@ -163,7 +166,7 @@ class Transactions:
             RpcError: the chain could not be asked.
         """
         async with self._polling:
-            if not self._open:
+            if not self._open and self.trouble is None:
                 self._seen = None
                 return
             seen = await self._look()
@@ -248,7 +251,6 @@ class Transactions:
             meaning = Verdict.KNOWN
         self._reached("transaction sent")
         if meaning is Verdict.KNOWN:
-            self.trouble = None
             async with self._open.hold(entry.id) as current:
                 # A newer form may have been signed meanwhile, and has not been sent.
                 if current and current.state is State.SIGNED and current.signatures[-1] == signed:
@@ -294,6 +296,8 @@ class Transactions:
         seen = await self._view.look(signed)
         self._nonces.raise_to(seen.pending_nonce)
         self._patience.saw(seen)
+        self._metrics.balance.set(seen.balance / 10**18)
+        self.trouble = None if seen.can_pay else f"{self.address} cannot pay for gas"
         self._seen = seen
         return seen
 
@@ -385,7 +389,9 @@ class Transactions:
                 self._in_slot.remove(entry.id)
                 self._slots.release()
         self._open.keep(entry)
+        self._metrics.in_flight.set(len(self._open.in_flight()))
         if entry.settled:
+            self._metrics.transactions.labels(str(entry.state)).inc()
             self._patience.forget(entry.id)
             if entry.nonce is not None:
                 self._settled_below = max(self._settled_below, entry.nonce + 1)

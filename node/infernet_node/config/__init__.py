@@ -3,7 +3,6 @@
 from infernet_node.config.errors import ConfigError
 from infernet_node.config.loading import LoadedConfig, load_config, parse_config
 from infernet_node.config.models import (
-    ApiKeyConfig,
     ChainConfig,
     Config,
     ContainerConfig,
@@ -11,15 +10,13 @@ from infernet_node.config.models import (
     DockerConfig,
     JobsConfig,
     LogConfig,
-    RateLimitConfig,
     RedisConfig,
-    ServerConfig,
     SnapshotSyncConfig,
     StoreConfig,
-    TlsConfig,
     WalletConfig,
 )
 from infernet_node.config.secrets import secrets_of
+from infernet_node.config.server import ApiKeyConfig, RateLimitConfig, ServerConfig, TlsConfig
 
 __all__ = [
     "ApiKeyConfig",

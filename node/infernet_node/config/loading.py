@@ -5,27 +5,20 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from infernet_node.config.environment import apply_environment
 from infernet_node.config.errors import ConfigError
+from infernet_node.config.keystore import read_keystore
 from infernet_node.config.models import Config
+from infernet_node.config.section import section_in
 from infernet_node.problems import Problem, problems_of
 from infernet_protocol import lenient_json
 
 PATH_VARIABLE = "INFERNET_CONFIG_PATH"
 DEFAULT_PATH = "config.json"
-
-_FROM_ENVIRONMENT = {
-    "INFERNET_PRIVATE_KEY": ("chain", "wallet", "private_key"),
-    "INFERNET_RPC_URL": ("chain", "rpc_url"),
-    "INFERNET_STORE_URL": ("store", "url"),
-    "INFERNET_STATUS_TOKEN": ("server", "status_token"),
-    "INFERNET_API_KEYS": ("server", "api_keys"),
-    "INFERNET_DOCKER_PASSWORD": ("docker", "password"),
-}
-"""Variables that win over the file. With ``_FILE`` appended they name a file with the value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +77,9 @@ def parse_config(
     problems: list[Problem] = []
     current = copy.deepcopy(dict(document))
     _modernise(current, warnings)
-    _apply_environment(current, environ, problems)
+    key_in_file = _private_key_in(current)
+    apply_environment(current, environ, problems)
+    _open_keystore(current, problems)
     warnings += _unknown_keys(current, Config, "")
     try:
         config = Config.model_validate(current)
@@ -92,6 +87,11 @@ def parse_config(
         problems += problems_of(error)
     if problems:
         raise ConfigError(problems, source)
+    if config.chain.enabled and key_in_file:
+        warnings.append(
+            "chain.wallet.private_key: is readable for everybody who sees the file; use "
+            "chain.wallet.keystore or INFERNET_PRIVATE_KEY_FILE"
+        )
     if config.forward_stats:
         warnings.append("forward_stats: this node sends no telemetry; the key has no effect")
     return LoadedConfig(config, tuple(warnings))
@@ -118,30 +118,27 @@ def _modernise(document: dict[str, Any], warnings: list[str]) -> None:
         warnings.append("chain.coordinator_address: is ignored; the registry supplies it")
 
 
-def _apply_environment(
-    document: dict[str, Any], environ: Mapping[str, str], problems: list[Problem]
-) -> None:
-    for variable, path in _FROM_ENVIRONMENT.items():
-        value = environ.get(variable)
-        file = environ.get(f"{variable}_FILE")
-        if not value and file:
-            try:
-                value = Path(file).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError):
-                problems.append(Problem(f"{variable}_FILE", "the file it names cannot be read"))
-        if value:
-            _set(document, path, value)
+def _wallet_in(document: Mapping[str, Any]) -> dict[str, Any]:
+    chain = document.get("chain")
+    wallet = chain.get("wallet") if isinstance(chain, dict) else None
+    return wallet if isinstance(wallet, dict) else {}
 
 
-def _set(document: dict[str, Any], path: tuple[str, ...], value: str) -> None:
-    *parents, key = path
-    for parent in parents:
-        if document.get(parent) is None:
-            document[parent] = {}
-        document = document[parent]
-        if not isinstance(document, dict):
-            return  # The type of that section is wrong, which validation reports.
-    document[key] = value
+def _private_key_in(document: Mapping[str, Any]) -> bool:
+    return bool(_wallet_in(document).get("private_key"))
+
+
+def _open_keystore(document: Mapping[str, Any], problems: list[Problem]) -> None:
+    """Takes the key from the encrypted file, unless one is given in the open."""
+    wallet = _wallet_in(document)
+    keystore = wallet.get("keystore")
+    if not isinstance(keystore, str) or not keystore or wallet.get("private_key"):
+        return
+    password_file = wallet.get("password_file")
+    try:
+        wallet["private_key"] = read_keystore(keystore, password_file and str(password_file))
+    except ValueError as error:
+        problems.append(Problem("chain.wallet.keystore", str(error)))
 
 
 def _unknown_keys(value: Any, model: type[BaseModel], prefix: str) -> list[str]:
@@ -154,17 +151,9 @@ def _unknown_keys(value: Any, model: type[BaseModel], prefix: str) -> list[str]:
             close = difflib.get_close_matches(str(key), model.model_fields, n=1)
             hint = f'; did you mean "{close[0]}"?' if close else ""
             warnings.append(f"{prefix}{key}: is not a known key and is ignored{hint}")
-        elif section := _section(field.annotation):
+        elif section := section_in(field.annotation):
             items = below if isinstance(below, list) else [below]
             for index, item in enumerate(items):
                 at = f"{prefix}{key}[{index}]." if isinstance(below, list) else f"{prefix}{key}."
                 warnings += _unknown_keys(item, section, at)
     return warnings
-
-
-def _section(annotation: Any) -> type[BaseModel] | None:
-    """Returns the model within ``M``, ``M | None`` or ``tuple[M, ...]``."""
-    for candidate in (annotation, *get_args(annotation)):
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            return candidate
-    return None

@@ -5,11 +5,10 @@ what nodes of version 1.4 read is read alike. Keys that those nodes did not have
 "ours"; leaving them out is always right.
 """
 
-from typing import Annotated, Any, Literal, Self
+import shlex
+from typing import Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationInfo,
@@ -17,105 +16,21 @@ from pydantic import (
     model_validator,
 )
 
+from infernet_node.config.section import NaturalInt, Port, PositiveInt, Seconds, Section
+from infernet_node.config.server import ServerConfig
 from infernet_node.config.types import (
     Address,
     BaseUrl,
-    KeyName,
     LowerAddress,
     Network,
-    Sha256,
     checksum_address,
     hex_private_key,
     rpc_url,
 )
 from infernet_node.problems import raise_problems
 
-Seconds = Annotated[float, Field(gt=0)]
-Port = Annotated[int, Field(ge=1, le=65535)]
-PositiveInt = Annotated[int, Field(ge=1)]
-NaturalInt = Annotated[int, Field(ge=0)]
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="ignore", hide_input_in_errors=True, allow_inf_nan=False
-    )
-
-
-class RateLimitConfig(_Section):
-    """``num_requests`` per ``period`` seconds, for each route and each client."""
-
-    num_requests: PositiveInt = 60
-    period: PositiveInt = 60
-
-
-class ApiKeyConfig(_Section):
-    """A client that owns its jobs whatever address it comes from."""
-
-    name: KeyName
-    sha256: Sha256
-    """Hash of the key; ``infernet-node new-api-key NAME`` makes both."""
-
-
-class TlsConfig(_Section):
-    """Files in PEM form. They are read when the node starts."""
-
-    certificate: str
-    """The certificate, and those up to the root."""
-    private_key: str
-    """Without a passphrase."""
-
-
-class ServerConfig(_Section):
-    """The REST interface."""
-
-    port: int = Field(default=4000, ge=0, le=65535)
-    """0 lets the system choose a free one."""
-    rate_limit: RateLimitConfig = RateLimitConfig()
-    host: str = "0.0.0.0"
-    """Ours: address to listen on."""
-    trusted_proxies: tuple[Network, ...] = ()
-    """Ours: proxies whose ``X-Forwarded-For`` names the client."""
-    max_body_bytes: PositiveInt = 16 * 2**20
-    """Ours."""
-    max_batch_size: PositiveInt = 1000
-    """Ours: items of one ``POST /api/jobs/batch``."""
-    status_allowed_ips: tuple[Network, ...] | None = None
-    """Ours: who may ``PUT /api/status``; null is loopback, and in Docker the own network."""
-    status_token: SecretStr | None = None
-    """Ours: bearer token that ``PUT /api/status`` must carry as well."""
-    api_keys: tuple[ApiKeyConfig, ...] = ()
-    """Ours: clients known by ``Authorization: Bearer <key>`` instead of by their address."""
-    require_api_key: bool = False
-    """Ours: whether jobs are for holders of such a key only."""
-    operator_ips: tuple[Network, ...] | None = None
-    """Ours: whom ``/metrics`` answers and containers that are not external are shown to;
-    null is loopback, and in Docker the own network."""
-    max_followers: PositiveInt = 1000
-    """Ours: clients that follow events of jobs at the same time."""
-    tls: TlsConfig | None = None
-    """Ours: HTTPS instead of HTTP."""
-
-    @field_validator("api_keys", mode="before")
-    @classmethod
-    def _from_text(cls, value: Any) -> Any:
-        """Reads the environment's form, ``name:sha256,name:sha256``."""
-        if not isinstance(value, str):
-            return value
-        pairs = [pair.strip().partition(":") for pair in value.split(",") if pair.strip()]
-        return [{"name": name, "sha256": digest} for name, _, digest in pairs]
-
-    @model_validator(mode="after")
-    def _keys_agree(self) -> Self:
-        names = [key.name for key in self.api_keys]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise_problems([("api_keys", f"must not name {twice[0]} twice")])
-        if self.require_api_key and not self.api_keys:
-            raise_problems([("require_api_key", "needs at least one key in api_keys")])
-        return self
-
-
-class JobsConfig(_Section):
+class JobsConfig(Section):
     """Ours: how much work is taken on, and how long results are kept."""
 
     max_running: PositiveInt = 256
@@ -144,21 +59,23 @@ class JobsConfig(_Section):
         return self
 
 
-class RedisConfig(_Section):
+class RedisConfig(Section):
     """Read for compatibility; results are kept in ``store``."""
 
     host: str = "redis"
+    """Without effect."""
     port: Port = 6379
+    """Without effect."""
 
 
-class StoreConfig(_Section):
+class StoreConfig(Section):
     """Ours: where rows are kept."""
 
     url: str | None = Field(default=None, repr=False)
     """SQLAlchemy URL; null is the SQLite file ``infernet_node.sqlite`` beside the log."""
 
 
-class LogConfig(_Section):
+class LogConfig(Section):
     path: str = "infernet_node.log"
     """Relative to the working directory."""
     max_file_size: PositiveInt = 2**30
@@ -169,27 +86,37 @@ class LogConfig(_Section):
     """Ours: the least important lines to write."""
 
 
-class DockerConfig(_Section):
+class DockerConfig(Section):
     """Credentials of the image registry. An empty password means: pull anonymously."""
 
     username: str
+    """Account at the registry."""
     password: SecretStr
+    """Better in ``INFERNET_DOCKER_PASSWORD``."""
 
 
-class SnapshotSyncConfig(_Section):
+class SnapshotSyncConfig(Section):
     sleep: float = Field(default=1.0, ge=0)
+    """Seconds between two batches when many subscriptions are read at once."""
     batch_size: PositiveInt = 500
+    """Subscriptions read with one call."""
     starting_sub_id: NaturalInt = 0
     """Subscriptions with a greater id are looked at."""
     sync_period: Seconds = 0.5
+    """Seconds between two looks for a new block."""
 
 
-class WalletConfig(_Section):
+class WalletConfig(Section):
     private_key: SecretStr | None = None
     """``0x`` and 64 hex digits once the chain is enabled."""
+    keystore: str | None = None
+    """Ours: path of an encrypted V3 keystore, read when there is no ``private_key``."""
+    password_file: str | None = None
+    """Ours: path of a file with the password of ``keystore``."""
     payment_address: str | None = None
     """Wallet contract in EIP-55 form; ``None`` when nothing is to be earned or escrowed."""
     max_gas_limit: PositiveInt = 5_000_000
+    """Most gas of one transaction; what needs more is not sent."""
     allowed_sim_errors: tuple[str, ...] = ()
     """Parts of simulation errors to ignore, in any case."""
 
@@ -199,11 +126,13 @@ class WalletConfig(_Section):
         return None if value == "" else value
 
 
-class ChainConfig(_Section):
+class ChainConfig(Section):
     enabled: bool = False
+    """Whether requests of the chain are answered."""
     rpc_url: str | None = Field(default=None, validate_default=True, repr=False)
     """One endpoint, or several separated by commas, the best first."""
     trail_head_blocks: NaturalInt = 1
+    """Blocks behind the head at which subscriptions are looked for."""
     registry_address: str | None = Field(default=None, validate_default=True)
     """EIP-55 form once the chain is enabled."""
     wallet: WalletConfig | None = Field(default=None, validate_default=True)
@@ -252,7 +181,7 @@ def _checked_wallet(wallet: WalletConfig) -> WalletConfig:
             (
                 "private_key",
                 "private_key must be defined when chain is enabled, "
-                "here or in INFERNET_PRIVATE_KEY or INFERNET_PRIVATE_KEY_FILE",
+                "here, in INFERNET_PRIVATE_KEY or INFERNET_PRIVATE_KEY_FILE, or in a keystore",
             )
         )
     else:
@@ -270,10 +199,11 @@ def _checked_wallet(wallet: WalletConfig) -> WalletConfig:
     return wallet.model_copy(update=usable)
 
 
-class ContainerTimeouts(_Section):
+class ContainerTimeouts(Section):
     """Ours: how long one container is waited for, in seconds."""
 
     connect: Seconds = 10.0
+    """Until the connection stands."""
     answer: Seconds = 180.0
     """From the request to the whole answer."""
     stream_idle: Seconds = 60.0
@@ -282,27 +212,52 @@ class ContainerTimeouts(_Section):
     """From the request to the end of a stream."""
 
 
-class ContainerConfig(_Section):
+class ContainerConfig(Section):
     id: str = Field(min_length=1)
+    """Name in requests and on the chain, and of the Docker container. Without comma."""
     image: str = ""
+    """Docker image; needed unless there is a ``url`` or ``process``."""
     url: BaseUrl = ""
     """Base URL of a container that already runs; such a one is never managed."""
     bearer: SecretStr = SecretStr("")
+    """Token sent to the container; better in ``INFERNET_BEARER_<ID>``."""
     port: Port = 3000
+    """Host port under which the container's port 3000 is reached."""
     external: bool = True
     """Whether a caller may name it first."""
     gpu: bool = False
-    accepted_payments: dict[Address, NaturalInt] = {}
+    """Gives the container all GPUs."""
+    accepted_payments: dict[Address, NaturalInt] = Field(default={})
     """Token (zero address: native coin) to least amount; empty: anything goes."""
     allowed_ips: tuple[Network, ...] = ()
+    """Addresses and networks that may use the container over REST; empty: all."""
     allowed_addresses: tuple[LowerAddress, ...] = ()
+    """Owners of subscriptions on the chain that may use it; empty: all."""
     allowed_delegate_addresses: tuple[LowerAddress, ...] = ()
+    """Owners of delegated subscriptions that may use it; empty: all."""
     description: str = ""
+    """Shown in ``/info``."""
     command: str = ""
+    """Arguments of the Docker container; empty: those of the image."""
+    process: str = ""
+    """Ours: line that starts a process of this machine instead of a container, for development
+    without Docker. ``{port}`` in it stands for the port."""
     env: dict[str, Any] = Field(default={}, repr=False)
+    """Environment of the container."""
     generates_proofs: bool = False
+    """Whether it may be last where a proof is asked for."""
     volumes: tuple[str, ...] = ()
+    """``host:container[:mode]``."""
     timeouts: ContainerTimeouts = ContainerTimeouts()
+
+    @field_validator("process")
+    @classmethod
+    def _command_line(cls, value: str) -> str:
+        try:
+            shlex.split(value)
+        except ValueError as error:
+            raise ValueError(f"must be a command line: {error}") from None
+        return value
 
     @field_validator("id")
     @classmethod
@@ -312,7 +267,7 @@ class ContainerConfig(_Section):
         return value
 
 
-class Config(_Section):
+class Config(Section):
     """The whole of ``config.json``."""
 
     manage_containers: bool = True
@@ -335,10 +290,15 @@ class Config(_Section):
 
     @property
     def managed_containers(self) -> tuple[ContainerConfig, ...]:
-        """Those the node has to start itself."""
+        """Those the node has to start through Docker."""
         if not self.manage_containers:
             return ()
-        return tuple(container for container in self.containers if not container.url)
+        return tuple(c for c in self.containers if not c.url and not c.process)
+
+    @property
+    def local_containers(self) -> tuple[ContainerConfig, ...]:
+        """Those the node has to start as processes of this machine."""
+        return tuple(c for c in self.containers if c.process and not c.url)
 
     @field_validator("containers")
     @classmethod
@@ -352,7 +312,8 @@ class Config(_Section):
             first = first_with.setdefault(container.id, index)
             if first != index:
                 problems.append((f"[{index}].id", f"is already the id of containers[{first}]"))
-            if managed and not container.image and not container.url:
+            elsewhere = container.url or container.process
+            if managed and not container.image and not elsewhere:
                 problems.append(
                     (
                         f"[{index}].image",

@@ -1,4 +1,4 @@
-"""Every error of the contracts leads to the decision of the node's specification, 6.10."""
+"""Every error of the contracts leads to the one decision that fits it."""
 
 import pytest
 from eth_abi.abi import encode
