@@ -332,6 +332,7 @@ class NodeClient(DescriptionClient):
 
         Args:
             args, keywords: ``subscription``, also named ``sub``;
+                a recurring one with ``active_at`` 0 is sent with the latest block's timestamp;
                 ``rpc``: connection to the coordinator's chain, or the URL of an endpoint;
                 ``coordinator_address``: of the ``EIP712Coordinator``;
                 ``expiry``: UNIX seconds at which the signature ends: the node's transaction

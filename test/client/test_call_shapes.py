@@ -75,7 +75,7 @@ async def test_any_other_mixture_is_refused_before_any_request(
     assert node.seen == []
 
 
-async def test_the_users_documents_shape_reaches_the_node(
+async def test_the_shape_of_the_guides_sample_reaches_the_node(
     client: NodeClient, node: ScriptedNode
 ) -> None:
     await client.request_job("tgi", {"text": "?"})

@@ -21,7 +21,7 @@ COMMANDS = sorted(cli.commands)
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def test_the_users_documents_line_in_a_pipe(node: ScriptedNode) -> None:
+def test_the_line_of_the_guides_sample_in_a_pipe(node: ScriptedNode) -> None:
     ended = run_process(
         *("job", "-c", "tgi", "--sync"),
         stdin='{"text": "Can shrimp actually fry rice fr?"}',
@@ -166,7 +166,7 @@ def test_every_command_explains_itself(name: str) -> None:
     assert not re.search(r"0x[0-9a-fA-F]{64}", ended.out)
 
 
-def test_the_commands_of_the_specification_are_there() -> None:
+def test_every_documented_command_is_there() -> None:
     expected = (
         "health info resources check-model job stream results ids sub create-wallet approve "
         "fund withdraw containers find batch completion"

@@ -1,4 +1,4 @@
-"""``infernet-client sub``: the line of the user's document, and everything around it."""
+"""``infernet-client sub``: the line of the guide's sample, and everything around it."""
 
 import json
 import time
@@ -45,7 +45,7 @@ def sub(
     stdin: str = "",
     **changes: str | None,
 ) -> Ended:
-    """Runs the line of the user's document, with options changed (underscores for dashes)."""
+    """Runs the line of the guide's sample, with options changed (underscores for dashes)."""
     options: dict[str, str | None] = {
         "rpc_url": chain.url,
         "address": chain.coordinator,
@@ -60,13 +60,14 @@ def sub(
     return run("sub", *given, *more, stdin=stdin, env={"SERVER_URL": node.url})
 
 
-def test_the_documents_line_creates_a_subscription(
+def test_the_line_of_the_guides_sample_creates_a_subscription(
     chain: DeployedChain, node: ScriptedNode, files: Path
 ) -> None:
     assert sub(chain, node, files, nonce=None) == Ended(0, SUCCESS, NO_NONCE)
 
     (body,) = node.bodies("POST", "/api/jobs")
-    assert body["subscription"] == Subscription(**PARAMETERS).serialized
+    at_once = {**PARAMETERS, "active_at": chain.anvil.timestamp}
+    assert body["subscription"] == Subscription(**at_once).serialized
     assert body["signature"]["nonce"] == 0
     assert body["data"] == {"text": "Can shrimp actually fry rice fr?"}
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from eth_account import Account
 from web3.exceptions import ContractCustomError
 
 from infernet_client import SyncNodeClient
@@ -18,11 +19,13 @@ from infernet_client.node import NodeClient
 from infernet_protocol.contract_errors import error_name
 from test.client.deployed import OTHER_KEY, OWNER_KEY, DeployedChain
 from test.client.scripted_node import ScriptedNode
-from test.client.test_subscription import COORDINATOR, EXPIRY, SAMPLE, VECTORS
+from test.client.test_subscription import COORDINATOR, EXPIRY, SAMPLE
+
+NOW = 1713370000
 
 
-class ChainIdEndpoint:
-    """Knows the chain id and nothing else; keeps what it was asked."""
+class Endpoint:
+    """Knows the chain id and the time of the latest block; keeps what it was asked."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -31,12 +34,17 @@ class ChainIdEndpoint:
     async def answer(self, request: web.Request) -> web.Response:
         call = await request.json()
         self.asked.append(call["method"])
-        return web.json_response({"jsonrpc": "2.0", "id": call["id"], "result": hex(31337)})
+        known = {
+            "eth_chainId": hex(31337),
+            "eth_getBlockByNumber": {"timestamp": hex(NOW)},
+        }
+        result = known[call["method"]]
+        return web.json_response({"jsonrpc": "2.0", "id": call["id"], "result": result})
 
 
 @pytest.fixture
-async def endpoint() -> AsyncIterator[ChainIdEndpoint]:
-    endpoint = ChainIdEndpoint()
+async def endpoint() -> AsyncIterator[Endpoint]:
+    endpoint = Endpoint()
     app = web.Application()
     app.router.add_post("/", endpoint.answer)
     server = TestServer(app)
@@ -50,7 +58,7 @@ def in_ten_seconds() -> int:
     return int(time.time() + 10)
 
 
-def arguments(endpoint: ChainIdEndpoint, **changes: Any) -> dict[str, Any]:
+def arguments(endpoint: Endpoint, **changes: Any) -> dict[str, Any]:
     usual = {
         "sub": Subscription(**SAMPLE),
         "rpc": RPC(endpoint.url),
@@ -64,23 +72,37 @@ def arguments(endpoint: ChainIdEndpoint, **changes: Any) -> dict[str, Any]:
 
 
 async def test_the_node_receives_subscription_signature_and_data(
-    client: NodeClient, node: ScriptedNode, endpoint: ChainIdEndpoint
+    client: NodeClient, node: ScriptedNode, endpoint: Endpoint
 ) -> None:
     with pytest.raises(APIError, match="Signature expired"):
         await client.request_delegated_subscription(**arguments(endpoint, expiry=EXPIRY))
 
     (body,) = node.bodies("POST", "/api/jobs")
-    _, _, v, r, s = VECTORS[7]
+    sent = Subscription(**{**SAMPLE, "active_at": NOW})
+    message = sent.get_delegate_subscription_typed_data(7, EXPIRY, 31337, COORDINATOR)
+    signed = Account.sign_message(message, OWNER_KEY)
     assert body == {
-        "signature": {"nonce": 7, "expiry": EXPIRY, "v": v, "r": r, "s": s},
-        "subscription": Subscription(**SAMPLE).serialized,
+        "signature": {"nonce": 7, "expiry": EXPIRY, "v": signed.v, "r": signed.r, "s": signed.s},
+        "subscription": sent.serialized,
         "data": {"text": "Can shrimp actually fry rice fr?"},
     }
+    assert endpoint.asked == ["eth_chainId", "eth_getBlockByNumber"]
+
+
+@pytest.mark.parametrize("terms", [{"active_at": 1713380000}, {"period": 0, "frequency": 1}])
+async def test_a_start_that_is_named_or_makes_no_difference_is_signed_as_it_is(
+    client: NodeClient, node: ScriptedNode, endpoint: Endpoint, terms: dict[str, int]
+) -> None:
+    subscription = Subscription(**{**SAMPLE, **terms})
+
+    await client.request_delegated_subscription(**arguments(endpoint, sub=subscription))
+
+    assert node.seen[-1].body["subscription"] == subscription.serialized
     assert endpoint.asked == ["eth_chainId"]
 
 
 async def test_both_names_positions_and_a_url_make_the_same_request(
-    client: NodeClient, node: ScriptedNode, endpoint: ChainIdEndpoint
+    client: NodeClient, node: ScriptedNode, endpoint: Endpoint
 ) -> None:
     usual = arguments(endpoint)
     untyped: Any = client
@@ -98,7 +120,7 @@ async def test_both_names_positions_and_a_url_make_the_same_request(
 
 
 async def test_without_a_nonce_a_random_one_is_drawn(
-    client: NodeClient, node: ScriptedNode, endpoint: ChainIdEndpoint
+    client: NodeClient, node: ScriptedNode, endpoint: Endpoint
 ) -> None:
     for _ in range(2):
         await client.request_delegated_subscription(**arguments(endpoint, nonce=None))
@@ -110,7 +132,7 @@ async def test_without_a_nonce_a_random_one_is_drawn(
 
 @pytest.mark.parametrize("nonce", [0, 2**32 - 1])
 async def test_every_uint32_is_a_nonce(
-    client: NodeClient, node: ScriptedNode, endpoint: ChainIdEndpoint, nonce: int
+    client: NodeClient, node: ScriptedNode, endpoint: Endpoint, nonce: int
 ) -> None:
     await client.request_delegated_subscription(**arguments(endpoint, nonce=nonce))
 
@@ -135,7 +157,7 @@ async def test_every_uint32_is_a_nonce(
 async def test_wrong_arguments_are_named_before_anything_is_asked(
     client: NodeClient,
     node: ScriptedNode,
-    endpoint: ChainIdEndpoint,
+    endpoint: Endpoint,
     changes: dict[str, Any],
     error: type[Exception],
     problem: str,
@@ -195,7 +217,7 @@ async def test_the_deployed_coordinator_takes_the_signers_signature_only(
     arguments = (
         signature["nonce"],
         signature["expiry"],
-        subscription.on_chain.to_abi(),
+        subscription.starting_at(chain.anvil.timestamp).on_chain.to_abi(),
         signature["v"],
         signature["r"].to_bytes(32, "big"),
         signature["s"].to_bytes(32, "big"),

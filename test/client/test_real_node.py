@@ -135,7 +135,7 @@ async def test_a_delegated_subscription(
         await request(1713376164)
 
     ((received, signature, data),) = fake_chain.accepted
-    assert received == subscription.on_chain
+    assert received == subscription.starting_at(chain.anvil.timestamp).on_chain
     assert signature.nonce == 2**32 - 1
     assert data == QUESTION
 

@@ -17,13 +17,15 @@ from test.support.anvil import CHAIN_ID, run_anvil
 
 @pytest.fixture
 async def odd_endpoint() -> AsyncIterator[TestServer]:
-    """Answers no JSON-RPC, under a path that holds a key."""
+    """Answers no JSON-RPC, or none of use, under a path that holds a key."""
 
     async def answer(request: web.Request) -> web.Response:
         kind = request.match_info["kind"]
         if kind == "error":
             error = {"code": -32005, "message": "limit exceeded"}
             return web.json_response({"jsonrpc": "2.0", "id": 0, "error": error}, status=429)
+        if kind == "nothing":
+            return web.json_response({"jsonrpc": "2.0", "id": 0, "result": None})
         if kind == "hang-up":
             assert request.transport is not None
             request.transport.close()
@@ -140,6 +142,15 @@ async def test_a_json_rpc_error_is_told_whatever_the_http_status(odd_endpoint: T
 
     with pytest.raises(RpcError, match=r"^limit exceeded$"):
         await rpc.get_chain_id()
+
+
+async def test_the_time_of_the_latest_block(
+    chain: DeployedChain, rpc: RPC, odd_endpoint: TestServer
+) -> None:
+    assert await rpc.get_block_timestamp() == chain.anvil.timestamp
+    for kind, problem in (("error", "limit exceeded"), ("nothing", "no latest block is known")):
+        with pytest.raises(RpcError, match=f"^{problem}$"):
+            await RPC(str(odd_endpoint.make_url(f"/key-s3cret/{kind}"))).get_block_timestamp()
 
 
 async def test_an_endpoint_that_hangs_up_or_never_answers(

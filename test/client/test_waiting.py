@@ -8,7 +8,7 @@ from infernet_client.node import NodeClient
 from test.client.scripted_node import Outcome, ScriptedNode
 
 
-async def test_the_result_of_the_users_document_is_a_string(client: NodeClient) -> None:
+async def test_the_result_in_the_guides_sample_is_a_string(client: NodeClient) -> None:
     job_id = await client.request_job("tgi", {"text": "Can shrimp actually fry rice fr?"})
 
     finished = await client.get_job_result_sync(job_id)

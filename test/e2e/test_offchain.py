@@ -1,4 +1,4 @@
-"""People without a chain: the curl line of the user's document, and what hangs on it."""
+"""People without a chain: the curl line of the guide, and what hangs on it."""
 
 import json
 import subprocess

@@ -34,7 +34,7 @@ def test_plain_json_is_read_as_it_is(value: Any) -> None:
     assert loads(json.dumps(value)) == value
 
 
-def test_the_parameter_file_of_the_users_document_is_read() -> None:
+def test_a_parameter_file_with_comments_is_read() -> None:
     text = """{
     "active_at": 0, // Instantly active
     "containers": ["SERVICE_NAME"], // comma-separated list of containers

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from eth_account.messages import SignableMessage
+
 from infernet_client.chain.checks import account_from_key
 from infernet_client.chain.rpc import RPC
 from infernet_client.chain.subscription import Subscription
@@ -70,21 +72,21 @@ def delegation_call(args: Sequence[Any], keywords: Mapping[str, Any]) -> Delegat
 async def signed_request(call: DelegationCall) -> dict[str, Any]:
     """Returns the body of ``POST /api/jobs`` that asks for a delegated subscription.
 
-    The chain id is asked of the endpoint, by one call; everything else is checked before.
+    A recurring subscription with ``active_at`` 0 is signed, and sent, with the timestamp of
+    the latest block instead. The endpoint is asked for that, and for the chain id of every
+    subscription; everything else is checked before.
 
     Raises:
         ParameterError: naming the argument that is wrong.
         RpcError: if the endpoint does not answer.
     """
     account = account_from_key(call.private_key)
-    typed_data = call.subscription.get_delegate_subscription_typed_data
     # Chain id 0 stands in, so that bad arguments are found before anything is asked.
-    typed_data(call.nonce, call.expiry, 0, call.coordinator_address)
+    _message(call, call.subscription, 0)
     rpc = RPC(call.rpc) if isinstance(call.rpc, str) else call.rpc
     chain_id = await rpc.get_chain_id()
-    signed = account.sign_message(
-        typed_data(call.nonce, call.expiry, chain_id, call.coordinator_address)
-    )
+    subscription = await _started(call.subscription, rpc)
+    signed = account.sign_message(_message(call, subscription, chain_id))
     return {
         "signature": {
             "nonce": call.nonce,
@@ -93,9 +95,23 @@ async def signed_request(call: DelegationCall) -> dict[str, Any]:
             "r": signed.r,
             "s": signed.s,
         },
-        "subscription": call.subscription.serialized,
+        "subscription": subscription.serialized,
         "data": dict(call.data),
     }
+
+
+def _message(call: DelegationCall, subscription: Subscription, chain_id: int) -> SignableMessage:
+    return subscription.get_delegate_subscription_typed_data(
+        call.nonce, call.expiry, chain_id, call.coordinator_address
+    )
+
+
+async def _started(subscription: Subscription, rpc: RPC) -> Subscription:
+    terms = subscription.on_chain
+    if terms.active_at or terms.is_callback:
+        return subscription
+    # Intervals are counted from active_at: since 1970 all of them would be over.
+    return subscription.starting_at(await rpc.get_block_timestamp())
 
 
 def _refused(problem: str) -> TypeError:

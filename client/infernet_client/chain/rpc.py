@@ -1,5 +1,6 @@
 """A connection to an Ethereum endpoint, with or without an account that signs."""
 
+import re
 from collections.abc import Awaitable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -10,7 +11,7 @@ from hexbytes import HexBytes
 from web3 import AsyncWeb3
 from web3.contract import AsyncContract
 from web3.exceptions import TimeExhausted, Web3RPCError
-from web3.types import Nonce, TxParams, TxReceipt, Wei
+from web3.types import Nonce, RPCEndpoint, TxParams, TxReceipt, Wei
 
 from infernet_client.chain.checks import account_from_key, checked_address
 from infernet_client.chain.provider import HttpRpcProvider
@@ -19,7 +20,7 @@ from infernet_client.error import RpcError
 
 RECEIPT_TIMEOUT = 120.0
 """Seconds that :meth:`RPC.get_tx_receipt` waits for a transaction to be mined."""
-
+_QUANTITY = re.compile(r"0x[0-9a-fA-F]+")
 
 T = TypeVar("T")
 
@@ -135,6 +136,23 @@ class RPC:
     async def get_chain_id(self) -> int:
         """Returns the chain's id, by one ``eth_chainId``."""
         return await answered(self.web3.eth.chain_id)
+
+    async def get_block_timestamp(self) -> int:
+        """Returns the timestamp of the latest block, UNIX seconds.
+
+        Raises:
+            RpcError: if the endpoint answers with an error or without a block.
+        """
+        # Past web3's middleware, which refuses the blocks of proof-of-authority chains.
+        answer = await self._provider.make_request(
+            RPCEndpoint("eth_getBlockByNumber"), ["latest", False]
+        )
+        match answer:
+            case {"result": {"timestamp": str(timestamp)}} if _QUANTITY.fullmatch(timestamp):
+                return int(timestamp, 16)
+        raise RpcError(
+            endpoint_reason(Web3RPCError("no latest block is known", rpc_response=answer))
+        )
 
     async def get_tx_receipt(
         self, tx_hash: HexBytes | bytes | str, seconds: float = RECEIPT_TIMEOUT

@@ -67,7 +67,9 @@ class Subscription:
         Args:
             owner: consumer contract that receives the outputs. Its case need not be its
                 checksum; that of the other addresses must, if it is mixed.
-            active_at: UNIX seconds from which it is answered; 0 for at once.
+            active_at: UNIX seconds, chain time, from which it is answered and its intervals
+                are counted; 0 for at once. A request that asks a node for a recurring one
+                puts the timestamp of the latest block for 0, and signs that.
             period: seconds between intervals; 0 for a single one.
             frequency: number of intervals.
             redundancy: nodes that answer each interval.
@@ -125,6 +127,14 @@ class Subscription:
     def containers(self) -> list[str]:
         """The container ids in order of execution."""
         return list(self._containers)
+
+    def starting_at(self, active_at: int) -> Self:
+        """Returns the same subscription with another ``active_at`` (UNIX seconds, chain time).
+
+        Raises:
+            ParameterError: if it is no uint32.
+        """
+        return type(self)(**{**self._given, "active_at": active_at})
 
     @property
     def on_chain(self) -> ChainSubscription:

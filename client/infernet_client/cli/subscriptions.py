@@ -70,7 +70,8 @@ class Request:
     type=click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True),
     required=True,
     metavar="FILE",
-    help="JSON file with the subscription; comments are allowed.",
+    help="JSON file with the subscription; comments are allowed. With active_at 0, intervals are "
+    "counted from the latest block.",
 )
 @input_option
 @click.option(

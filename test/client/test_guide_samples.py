@@ -1,4 +1,4 @@
-"""The Python samples of the user's document, run as programs: quiet, and without leftovers."""
+"""The guide's Python samples, run as programs: quiet, and without leftovers."""
 
 import subprocess
 import sys
@@ -120,3 +120,4 @@ def test_web3(chain: DeployedChain, node: ScriptedNode, program: str) -> None:
         (body,) = node.bodies("POST", "/api/jobs")
         assert printed == f"{body['signature']['nonce']}\n"
         assert body["subscription"]["owner"] == chain.consumer
+        assert body["subscription"]["active_at"] == chain.anvil.timestamp
