@@ -10,6 +10,8 @@ COMPAT := .build/compat/venv
 COMPAT_TGI := .build/compat-tgi/venv
 PY := $(VENV)/bin/python
 FOUNDRY := forge anvil cast
+# One call a test, nothing random and one compiler on all machines: the figures are exact.
+GAS_SNAPSHOT := forge snapshot --match-path 'test/contracts/gas/*'
 # Tools of the project come before those of the machine.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE := 1
@@ -59,7 +61,8 @@ lint: setup ## Formatting, types, direction of imports, Solidity linter
 	python -m scripts.abis --check
 	mypy
 	lint-imports
-	forge fmt --check
+	forge fmt --check contracts test/contracts scripts bench/gas/contracts
+	$(GAS_SNAPSHOT) --check
 	node_modules/.bin/solhint --max-warnings 0 'contracts/**/*.sol'
 
 bench-gas: setup release ## Gas of whole transactions beside infernet-sdk v1 and our goals (ARGS="--trace --match 'paid, ETH'")
@@ -67,6 +70,9 @@ bench-gas: setup release ## Gas of whole transactions beside infernet-sdk v1 and
 
 bench-node: setup ## Speed and size of the node on this machine, one JSON line a figure (ARGS="--jobs 2000 --kept 0")
 	@$(PY) -m bench.node $(ARGS)
+
+gas-snapshot: setup ## Records the gas of the core calls in .gas-snapshot, which `make lint` compares
+	$(GAS_SNAPSHOT)
 
 audit: audit-release audit-coverage audit-static audit-symbolic audit-mutation ## Proofs beyond the tests, in an hour or so: see docs/audit.md
 
@@ -88,7 +94,7 @@ audit-mutation: setup $(AUDIT)/.ready ## Changes the contracts in hundreds of pl
 fmt: setup ## Rewrites sources in the project's format
 	ruff format .
 	ruff check --fix .
-	forge fmt
+	forge fmt contracts test/contracts scripts bench/gas/contracts
 
 ##@ Set-up
 
