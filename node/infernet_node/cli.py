@@ -15,6 +15,7 @@ import uvloop
 from infernet_node import __version__
 from infernet_node.chain.history import UnknownSubscriptionError
 from infernet_node.config import Config, ConfigError, LoadedConfig, load_config, secrets_of
+from infernet_node.config.reference import reference
 from infernet_node.doctor import examine
 from infernet_node.logs import LogFileError, configure_logging
 from infernet_node.node import StartError, run_node
@@ -102,6 +103,12 @@ def doctor(path: str | None) -> None:
         click.echo(finding.line)
     if any(finding.fix for finding in findings):
         sys.exit(1)
+
+
+@main.command()
+def config_reference() -> None:
+    """Prints the page about every key of the configuration, as Markdown."""
+    click.echo(reference(), nl=False)
 
 
 async def _run_until_signal(config: Config) -> None:

@@ -23,6 +23,19 @@ class RejectionError(Exception):
         self.params = params
 
 
+class ContainerKeeper(Protocol):
+    """Starts some of the containers and keeps them running."""
+
+    def is_down(self, container_id: str) -> bool:
+        """Whether a container is one of these and does not answer now."""
+
+    async def run(self) -> None:
+        """Keeps them running until cancelled."""
+
+    async def close(self) -> None:
+        """Stops them, within seconds."""
+
+
 class ChainPort(Protocol):
     """The chain half as the REST interface and the composition root see it."""
 
@@ -44,9 +57,7 @@ class ChainPort(Protocol):
     async def close(self) -> None:
         """Frees connections; called after :meth:`run` was cancelled."""
 
-    async def history(
-        self, subscription: str, interval: int | None
-    ) -> "list[SubscriptionHistory]":
+    async def history(self, subscription: str, interval: int | None) -> "list[SubscriptionHistory]":
         """Returns what became of a subscription, on each chain that has it.
 
         Raises:

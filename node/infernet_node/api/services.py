@@ -8,10 +8,9 @@ from infernet_node.config import Config, ContainerConfig
 from infernet_node.config.types import IPNetwork
 from infernet_node.containers.calls import ContainerClient
 from infernet_node.containers.endpoint import Endpoint
-from infernet_node.containers.managed import ManagedContainers
 from infernet_node.jobs import Jobs
 from infernet_node.metrics import Metrics
-from infernet_node.ports import ChainPort
+from infernet_node.ports import ChainPort, ContainerKeeper
 from infernet_node.store.jobs import JobStore
 from infernet_node.streams import Streams
 
@@ -39,8 +38,8 @@ class Services:
     operator_networks: Sequence[IPNetwork]
     """Who may see the figures of the node, and containers that are not external."""
     metrics: Metrics
-    managed: ManagedContainers | None = None
-    """``None`` when the node starts no containers itself."""
+    keepers: Sequence[ContainerKeeper] = ()
+    """Of the containers that the node starts itself."""
     chain: ChainAccess | None = None
     """``None`` when the chain is not enabled."""
     clock: Callable[[], float] = time.time
@@ -52,4 +51,4 @@ class Services:
 
     def is_running(self, container_id: str) -> bool:
         """Whether a container can be asked; of those that others started, nobody knows better."""
-        return self.managed is None or not self.managed.is_down(container_id)
+        return not any(keeper.is_down(container_id) for keeper in self.keepers)

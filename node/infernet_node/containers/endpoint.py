@@ -34,7 +34,7 @@ def endpoints_of(containers: Iterable[ContainerConfig], runtime: str | None) -> 
             in a container and reaches published ports through its host.
     """
     host = "host.docker.internal" if runtime == "docker" else "localhost"
-    return {container.id: _endpoint(container, host) for container in containers}
+    return {c.id: _endpoint(c, "127.0.0.1" if c.process else host) for c in containers}
 
 
 def _endpoint(container: ContainerConfig, host: str) -> Endpoint:
