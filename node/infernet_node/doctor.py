@@ -164,7 +164,7 @@ async def _container(session: aiohttp.ClientSession, endpoint: Endpoint) -> list
     subject = f"container {endpoint.id}"
     try:
         async with session.get(endpoint.base, headers=endpoint.headers) as response:
-            if response.status >= 400:
+            if response.status >= 500:
                 return [
                     Finding(subject, f"answers {response.status}", "see the container's own log")
                 ]

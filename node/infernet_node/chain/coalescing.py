@@ -96,7 +96,7 @@ class Coalescer:
         failure = await self._try(group)
         if failure is None:
             return
-        failures = 1 if self._isolate and len(group) > 1 else _FAILURES_TO_BELIEVE
+        failures = 0 if self._isolate and len(group) > 1 else _FAILURES_TO_BELIEVE
         for question in group:
             if failures < _FAILURES_TO_BELIEVE:
                 alone = await self._try([question])

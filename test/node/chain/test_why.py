@@ -1,0 +1,117 @@
+"""Every request ends in a named state, and the node can say which and why."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from infernet_node.chain.history import UnknownSubscriptionError
+from infernet_node.cli import main
+from test.node.chain.world import REQUESTER, Chain, Node, Pipeline
+from test.support.node import FakeChain, running_node
+
+
+async def told(node: Node, subscription_id: int, interval: int | None = None) -> Any:
+    (history,) = await node.service.history(str(subscription_id), interval)
+    return history
+
+
+def console(node: Node, folder: Path, *arguments: str) -> Any:
+    config = folder / "config.json"
+    config.write_text(json.dumps({"store": {"url": node.database_url}}))
+    return CliRunner().invoke(main, ["why", "--config", str(config), *arguments])
+
+
+async def test_an_answer_is_told_with_its_transaction(chain: Chain, node: Node) -> None:
+    subscription_id = chain.ask("what became of it?")
+    await node.until(lambda: chain.deliveries() == 1)
+    while (history := await told(node, subscription_id)).state == "tracked":
+        chain.anvil.mine()
+
+    (interval,) = history.intervals
+    (sent,) = interval.transactions
+    receipt = chain.anvil.rpc("eth_getTransactionReceipt", sent.hash)
+    assert history.state == "ended(answered)"
+    assert (interval.interval, interval.state, sent.state) == (1, "answered", "final")
+    assert receipt["status"] == "0x1"
+    assert sent.block == int(receipt["blockNumber"], 16)
+
+
+async def test_a_failure_is_told_with_its_reason(
+    chain: Chain, node: Node, pipeline: Pipeline
+) -> None:
+    pipeline.refuses = True
+    subscription_id = chain.ask("too long?")
+    await node.until(lambda: len(pipeline.runs) == 1)
+    while (history := await told(node, subscription_id)).state == "tracked":
+        chain.anvil.mine()
+
+    assert [interval.state for interval in history.intervals] == ["failed(text: too long)"]
+    assert history.intervals[0].transactions == ()
+
+
+async def test_what_is_not_for_this_node_is_told_with_its_reason(chain: Chain, node: Node) -> None:
+    subscription_id = chain.subscribe_as(REQUESTER, container="another")
+    await node.until(lambda: node.service.head == chain.anvil.number, mine=False)
+
+    assert (await told(node, subscription_id)).state == "ignored(Container-set not supported)"
+
+
+async def test_only_the_interval_that_is_asked_for_is_told(chain: Chain, node: Node) -> None:
+    subscription_id = chain.schedule(["first", "second"], period=10)
+    await node.until(lambda: chain.deliveries(subscription_id) == 2)
+
+    history = await told(node, subscription_id, interval=2)
+
+    assert [interval.interval for interval in history.intervals] == [2]
+
+
+async def test_an_unknown_subscription_is_no_empty_answer(node: Node) -> None:
+    with pytest.raises(UnknownSubscriptionError, match="subscription 12345 is not known"):
+        await node.service.history("12345", None)
+
+
+async def test_the_command_needs_no_running_node(chain: Chain, node: Node, tmp_path: Path) -> None:
+    subscription_id = chain.ask("what became of it?")
+    await node.until(lambda: chain.deliveries() == 1)
+    while (await told(node, subscription_id)).state == "tracked":
+        chain.anvil.mine()
+    await node.stop()
+
+    said = await asyncio.to_thread(console, node, tmp_path, str(subscription_id))
+    await node.start()
+
+    assert said.exit_code == 0, said.output
+    assert "interval 1: answered" in said.output
+    assert "transaction 0x" in said.output
+    assert "final in block" in said.output
+
+
+@pytest.mark.parametrize(
+    ("subscription", "expected"), [("77", "is not known"), ("seven", "must be an id")]
+)
+def test_the_command_says_what_is_wrong(tmp_path: Path, subscription: str, expected: str) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"log": {"path": str(tmp_path / "node.log")}}))
+
+    said = CliRunner().invoke(main, ["why", "--config", str(config), subscription])
+
+    assert said.exit_code == 1
+    assert expected in said.output
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("7", 404), ("seven", 400), ("7?interval=x", 400), ("99999999999", 400)],
+)
+async def test_the_route_refuses_what_it_cannot_answer(
+    tmp_path: Path, path: str, status: int
+) -> None:
+    async with running_node({}, tmp_path, chain=FakeChain()) as node:
+        got, body = await node.get(f"/api/chain/subscriptions/{path}")
+
+    assert got == status
+    assert body["error"]
