@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 from tgi_service.errors import TooManyJobsError
 
-JOBS_PER_WORKER = 128
-"""As many as TGI itself runs at once by default."""
+JOBS_PER_WORKER = 512
+"""A waiting job costs a thread, about a quarter of a MiB; see ``make bench-service``."""
 
 
 class SharedSlots:

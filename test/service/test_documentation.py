@@ -16,6 +16,7 @@ from tgi_service import TGIClientInferenceWorkflow, config, errors, workflow_arg
 from tgi_service.config import Settings
 from tgi_service.parameters import _CHECKS, DEFAULTS, NOT_FOR_OPENAI
 from tgi_service.server import read_options
+from tgi_service.slots import JOBS_PER_WORKER
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/service.md").read_text()
@@ -99,6 +100,11 @@ def test_every_setting_is_a_variable() -> None:
 
 def test_default_length_is_documented() -> None:
     assert f"answers end after {DEFAULTS['max_new_tokens']} tokens" in GUIDE
+
+
+def test_limit_of_jobs_is_documented() -> None:
+    assert f"**{JOBS_PER_WORKER} jobs at a time in each worker**" in GUIDE
+    assert f"| {JOBS_PER_WORKER} jobs in this worker" in GUIDE
 
 
 def test_every_route_is_documented(service: Service) -> None:

@@ -26,12 +26,19 @@ def main() -> None:
     )
     parser.add_argument("--model-id", default=defaults.model_id, help="name of the served model")
     parser.add_argument("--api-key", default=None, help="bearer token that callers must send")
+    parser.add_argument(
+        "--max-concurrent-requests",
+        type=int,
+        default=defaults.max_concurrent_requests,
+        help="generations at once; one more is refused (default %(default)s)",
+    )
     options = parser.parse_args()
     settings = Settings(
         token_delay=options.token_delay,
         seed=options.seed,
         model_id=options.model_id,
         api_key=options.api_key,
+        max_concurrent_requests=options.max_concurrent_requests,
     )
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,0 +1,1 @@
+"""What the TGI service costs beside a direct call of TGI, with real processes."""
