@@ -17,6 +17,7 @@ from web3.types import TxParams, TxReceipt
 
 from infernet_protocol.contract_errors import error_name
 from scripts.errors import ScriptError
+from scripts.proxies import ask_loopback_directly
 
 RPC_TIMEOUT = 10
 """Seconds for one JSON-RPC request."""
@@ -49,6 +50,7 @@ def connect(rpc_url: str, chain_id: int | None = None) -> Web3:
     Raises:
         ScriptError: if nothing answers, or it is not the chain that was asked for.
     """
+    ask_loopback_directly()
     provider = Web3.HTTPProvider(
         rpc_url, request_kwargs={"timeout": RPC_TIMEOUT}, exception_retry_configuration=None
     )

@@ -64,6 +64,15 @@ class AddressBook:
             )
         return self.contract(name)
 
+    def is_served(self, name: str) -> bool:
+        """Tells whether a consumer takes answers from this book's coordinator.
+
+        A consumer has no getter for its coordinator. But it is an immutable of
+        ``BaseConsumer``, and the compiler writes those into the code as whole words.
+        """
+        word = bytes.fromhex(self.address("EIP712Coordinator")[2:]).rjust(32, b"\0")
+        return word in bytes(self.web3.eth.get_code(self.address(name)))
+
     def deploy_consumer(self, by: Sender, name: str, *args: object) -> Contract:
         """Deploys a consumer for this registry, and records it where the others are recorded."""
         created = create(by, name, self.address("Registry"), *args)

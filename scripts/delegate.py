@@ -18,7 +18,7 @@ from scripts.terminal.options import Chain, json_option, signing_options
 from scripts.terminal.printing import fields, happening, json_object
 from scripts.terminal.terms import Terms, terms_options
 from scripts.terminal.text import utc
-from scripts.terminal.values import ADDRESS
+from scripts.terminal.values import ADDRESS, QUESTION
 from scripts.views.answers import Answered, Followed, Missed, default_timeout
 
 
@@ -89,7 +89,7 @@ def wait(
 
 
 @click.command(cls=ScriptCommand, context_settings=SETTINGS)
-@click.argument("question")
+@click.argument("question", type=QUESTION)
 @signing_options
 @click.option(
     "--node-url",

@@ -16,6 +16,7 @@ from infernet_protocol.hashing import delegation_key
 from infernet_protocol.subscription import Subscription
 from scripts.chain import shown_url
 from scripts.errors import ScriptError
+from scripts.proxies import ask_loopback_directly
 
 NODE_TIMEOUT = 10
 """Seconds for the node to take a request."""
@@ -110,6 +111,7 @@ def post(node_url: str, body: Mapping[str, Any]) -> None:
     Raises:
         ScriptError: if the node is not there, or refuses.
     """
+    ask_loopback_directly()
     where = shown_url(node_url)
     try:
         answer = requests.post(f"{node_url.rstrip('/')}/api/jobs", json=body, timeout=NODE_TIMEOUT)

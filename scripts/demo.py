@@ -1,10 +1,15 @@
 """``make demo`` and ``make up``: a contract asks a model, and the answer arrives on chain."""
 
+import contextlib
+import json
+import os
+import shlex
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from types import FrameType
 
@@ -14,13 +19,21 @@ from rich.console import Console
 
 from infernet_protocol import deployments
 from scripts.accounts import REQUESTER, anvil_account
-from scripts.chain import Sender, connect
+from scripts.chain import Sender, connect, shown_url
 from scripts.chat import Chat, ask, show
 from scripts.deployment import CONTAINER
 from scripts.errors import ScriptError
+from scripts.loglines import RENDER
 from scripts.processes import port_or_free
-from scripts.stack import ROOT, Ports, Stack, fresh_folder
+from scripts.proxies import ask_loopback_directly
+from scripts.runs import own_folder, turn
+from scripts.stack import ROOT, Ports, Stack
+from scripts.terminal.command import SETTINGS, ScriptCommand
+from scripts.terminal.values import QUESTION as QUESTION_TEXT
 
+QUESTION = "Can shrimp actually fry rice fr?"
+CHAIN_PORT = 8545
+"""Where the scripts look for a local chain."""
 COLOURS = {"anvil": "yellow", "tgi": "magenta", "service": "cyan", "node": "green"}
 
 
@@ -30,18 +43,46 @@ def on_terminate(number: int, frame: FrameType | None) -> None:
 
 
 def usable_tgi(url: str) -> str:
-    """Checks that a TGI server answers at the address.
+    """Checks that a TGI server is ready at the address.
 
     Raises:
-        click.BadParameter: if nothing does.
+        click.BadParameter: if it is no address, or no server is there, or it is not ready.
     """
+    if not url.startswith(("http://", "https://")):
+        raise click.BadParameter(
+            f"{shown_url(url)} does not begin with http:// or https://", param_hint="TGI_URL"
+        )
     try:
-        requests.get(f"{url.rstrip('/')}/health", timeout=5)
+        status = requests.get(f"{url.rstrip('/')}/health", timeout=5).status_code
     except requests.RequestException as error:
         raise click.BadParameter(
-            f"no TGI server answers at {url} ({type(error).__name__})", param_hint="TGI_URL"
+            f"no TGI server answers at {shown_url(url)} ({type(error).__name__})",
+            param_hint="TGI_URL",
         ) from None
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        raise click.BadParameter(
+            f"the TGI server at {shown_url(url)} answers but is not ready", param_hint="TGI_URL"
+        )
+    if status != HTTPStatus.OK:
+        raise click.BadParameter(
+            f"{shown_url(url)} answers /health with HTTP {status}: is it a TGI server?",
+            param_hint="TGI_URL",
+        )
     return url
+
+
+def choose_ports(tgi: bool) -> Ports:
+    """Returns the usual ports, or free ones where they are in use.
+
+    Args:
+        tgi: whether the mock TGI server needs one.
+    """
+    return Ports(
+        chain=port_or_free(CHAIN_PORT, "Anvil"),
+        tgi=port_or_free(8080, "the mock TGI server") if tgi else 0,
+        service=port_or_free(3000, "the service"),
+        node=port_or_free(4000, "the node"),
+    )
 
 
 def start(stack: Stack, console: Console) -> None:
@@ -74,6 +115,25 @@ def ask_once(stack: Stack, question: str, timeout: float, console: Console) -> N
     show(ask(chat, question, timeout, console), as_json=False)
 
 
+def invite(stack: Stack) -> None:
+    """Says what a second terminal can do with the stack."""
+    python = shlex.quote(os.path.relpath(sys.executable))
+    request = [python, "scripts/request.py", *rpc_option(stack), shlex.quote(QUESTION)]
+    body = json.dumps({"containers": [CONTAINER], "data": {"text": QUESTION}})
+    click.echo(f"\nready, logs are in {stack.folder}; Ctrl-C stops everything\n")
+    click.echo("In a second terminal, ask from a contract, or ask the node directly:\n")
+    click.echo(f"    {' '.join(request)}")
+    click.echo(f"    curl -X POST {stack.node_url}/api/jobs \\")
+    click.echo("        -H 'Content-Type: application/json' \\")
+    click.echo(f"        -d {shlex.quote(body)}")
+    click.echo(f"    curl '{stack.node_url}/api/jobs?id=...'    # the id that it answered\n")
+
+
+def rpc_option(stack: Stack) -> list[str]:
+    """Returns how a script is told the chain, where it would not find it by itself."""
+    return [] if stack.ports.chain == CHAIN_PORT else ["--rpc-url", stack.rpc_url]
+
+
 def follow(stack: Stack) -> None:
     """Prints every log line of every server as it comes, until one of them ends.
 
@@ -96,41 +156,54 @@ def _print_lines(name: str, log: Path) -> None:
         while True:
             partial += lines.readline()
             if partial.endswith("\n"):
-                click.echo(f"{label} {partial}", nl=False)
+                shown = RENDER[name](partial.removesuffix("\n"))
+                if shown is not None:
+                    click.echo(f"{label} {shown}")
                 partial = ""
             else:
                 time.sleep(0.1)
 
 
-@click.command()
-@click.option("--question", default="Can shrimp actually fry rice fr?")
-@click.option("--tgi-url", help="A running TGI server to use instead of the mock.")
+@click.command(cls=ScriptCommand, context_settings=SETTINGS)
+@click.option(
+    "--question",
+    type=QUESTION_TEXT,
+    envvar="DEMO_QUESTION",
+    show_envvar=True,
+    default=QUESTION,
+    help="What the contract asks.",
+)
+@click.option(
+    "--tgi-url",
+    metavar="URL",
+    envvar="DEMO_TGI_URL",
+    show_envvar=True,
+    help="A running TGI server to use instead of the mock.",
+)
 @click.option("--timeout", default=60.0, help="Seconds to wait for the answer.")
 @click.option("--up", is_flag=True, help="Leave everything running and show the logs.")
 def cli(question: str, tgi_url: str | None, timeout: float, up: bool) -> None:
     """Starts a local Infernet and asks a question from a contract."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, on_terminate)
+    ask_loopback_directly()
     console = Console(stderr=True)
-    ports = Ports(
-        chain=port_or_free(8545, "Anvil"),
-        tgi=8080 if tgi_url else port_or_free(8080, "the mock TGI server"),
-        service=port_or_free(3000, "the service"),
-        node=port_or_free(4000, "the node"),
-    )
-    folder = fresh_folder(ROOT / ".run" / ("up" if up else "demo"))
-    stack = Stack(
-        ports,
-        folder,
-        # What stays up is found by scripts/request.py without being told where.
-        deployments=ROOT / deployments.DIRECTORY if up else folder / "deployments",
-        tgi_url=usable_tgi(tgi_url) if tgi_url else None,
-    )
+    running_tgi = usable_tgi(tgi_url) if tgi_url else None
+    folder = own_folder(ROOT / ".run", "up" if up else "demo")
     try:
-        with stack:
-            start(stack, console)
+        with contextlib.ExitStack() as at_the_end:
+            with turn():
+                stack = Stack(
+                    choose_ports(tgi=running_tgi is None),
+                    folder,
+                    # What stays up is found by scripts/request.py without being told where.
+                    deployments=ROOT / deployments.DIRECTORY if up else folder / "deployments",
+                    tgi_url=running_tgi,
+                )
+                at_the_end.enter_context(stack)
+                start(stack, console)
             if up:
-                click.echo(f"\nready, logs are in {folder}; Ctrl-C stops everything\n")
+                invite(stack)
                 follow(stack)
             ask_once(stack, question, timeout, console)
     except KeyboardInterrupt:

@@ -7,8 +7,16 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.accounts import DEPLOYER
-from scripts.contracts import AddressBook
-from scripts.deployment import CONTAINER, GETTERS, Creation, create, deploy_core, record
+from scripts.contracts import DEPLOYED_BY, AddressBook
+from scripts.deployment import (
+    CONTAINER,
+    GETTERS,
+    Creation,
+    create,
+    deploy_core,
+    in_use,
+    record_set,
+)
 from scripts.errors import ScriptError
 from scripts.terminal.command import SETTINGS, ScriptCommand
 from scripts.terminal.options import Chain, json_option, signing_options
@@ -18,7 +26,7 @@ from scripts.views.receipts import Mined
 
 
 def verify(book: AddressBook, as_json: bool) -> None:
-    """Checks an existing deployment: code present, registry consistent, fee readable.
+    """Checks an existing deployment: code present, registry and consumers agree, fee readable.
 
     Raises:
         ScriptError: naming the first thing that is wrong.
@@ -33,6 +41,12 @@ def verify(book: AddressBook, as_json: bool) -> None:
             raise ScriptError(
                 f"the registry names {named} as {name}, {book.source} {book.address(name)}"
             )
+    for name in DEPLOYED_BY:
+        if name in book.addresses and not book.is_served(name):
+            raise ScriptError(
+                f"{name} at {book.address(name)} was built for another coordinator than "
+                f"{book.address('EIP712Coordinator')}: deploy it again with {DEPLOYED_BY[name]}"
+            )
     fee = book.contract("Fee")
     rate, recipient = fee.functions.FEE().call(), fee.functions.FEE_RECIPIENT().call()
     chain_id = book.web3.eth.chain_id
@@ -45,6 +59,12 @@ def verify(book: AddressBook, as_json: bool) -> None:
         f"chain {chain_id}: {len(book.addresses)} contracts in place, "
         f"fee {rate / 100:.2f} % to {recipient}"
     )
+
+
+def made(item: Creation) -> Creation:
+    """Says at once what was deployed and where: a failure later on must not lose it."""
+    click.echo(f"deployed {item.name} at {item.address}", err=True)
+    return item
 
 
 def show(created: list[Creation], as_json: bool) -> None:
@@ -91,6 +111,11 @@ def show(created: list[Creation], as_json: bool) -> None:
     help="Container that the example consumer ChatConsumer asks.",
 )
 @click.option("--core-only", is_flag=True, help="Deploy no example consumer.")
+@click.option(
+    "--replace",
+    is_flag=True,
+    help="Deploy though a deployment is recorded; its file is kept as <chainId>.<n>.json.",
+)
 @click.option("--verify-only", is_flag=True, help="Check the recorded deployment, send nothing.")
 @json_option
 def cli(
@@ -99,6 +124,7 @@ def cli(
     fee_recipient: str | None,
     container: str,
     core_only: bool,
+    replace: bool,
     verify_only: bool,
     as_json: bool,
 ) -> None:
@@ -109,25 +135,33 @@ def cli(
         python scripts/deploy.py
     On a real chain:
         PRIVATE_KEY=0x... python scripts/deploy.py --rpc-url https://... --chain-id 11155111
+    Again, though a deployment is recorded; its file is kept:
+        python scripts/deploy.py --replace
     Is everything in its place?
         python scripts/deploy.py --verify-only
     """
     if verify_only:
         verify(chain.contracts, as_json)
         return
+    if chain.registry:
+        raise click.UsageError("--registry: only with --verify-only; deploying makes a new one")
     by = chain.sender(DEPLOYER)
-    created: list[Creation] = []
-    for item in deploy_core(by, fee_recipient or by.address, fee):
-        created.append(item)
-        click.echo(f"deployed {item.name}", err=True)
+    recorded = None if chain.connection.private else in_use(chain.web3, chain.directory)
+    if recorded and not replace:
+        raise ScriptError(
+            f"a deployment is recorded in {chain.directory} ({recorded}): pass --replace to keep "
+            "its file aside and record a new one, or record elsewhere with --deployments"
+        )
+    created = [made(item) for item in deploy_core(by, fee_recipient or by.address, fee)]
     if not core_only:
-        created.append(create(by, "ChatConsumer", created[0].address, container))
-        click.echo("deployed ChatConsumer", err=True)
+        created.append(made(create(by, "ChatConsumer", created[0].address, container)))
     show(created, as_json)
     if chain.connection.private:
         click.echo("nothing is recorded: the chain ends with this command", err=True)
     else:
-        path = record(created, chain.web3.eth.chain_id, chain.directory)
+        path = record_set(
+            created, chain.web3.eth.chain_id, chain.directory, keep_old=recorded is not None
+        )
         click.echo(f"recorded in {path}", err=True)
 
 

@@ -5,6 +5,7 @@ deployer's nonce, and are compared afterwards. A fresh Anvil and its third accou
 documented development addresses.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import rlp
 from eth_typing import ChecksumAddress
 from eth_utils.address import to_canonical_address, to_checksum_address
 from eth_utils.crypto import keccak
+from web3 import Web3
 from web3.types import TxReceipt
 
 from infernet_protocol import deployments
@@ -87,8 +89,48 @@ def deploy_core(by: Sender, fee_recipient: str, fee: int) -> Iterator[Creation]:
         yield created
 
 
+def in_use(web3: Web3, directory: Path) -> str | None:
+    """Says why the chain's deployment file must not be lost.
+
+    ``None`` if there is no file, or it is of a local chain that is gone: it names no registry
+    that has code.
+    """
+    chain_id = web3.eth.chain_id
+    if not deployments.path_for(chain_id, directory).exists():
+        return None
+    try:
+        registry = deployments.load(chain_id, directory).get("Registry")
+    except deployments.DeploymentError as error:
+        return str(error)
+    if registry is None or not web3.eth.get_code(to_checksum_address(registry.address)):
+        return None
+    return f"the registry {registry.address} is on chain {chain_id}"
+
+
+def record_set(
+    created: list[Creation], chain_id: int, directory: Path, *, keep_old: bool = False
+) -> Path:
+    """Writes a new set of contracts, registry included, as the chain's deployment file.
+
+    Nothing of an older file is taken over: its consumers belong to another registry.
+
+    Args:
+        keep_old: whether the older file is kept beside it, as ``<chainId>.<n>.json``.
+    """
+    path = deployments.path_for(chain_id, directory)
+    if keep_old:
+        path.rename(_unused(path))
+    path.unlink(missing_ok=True)
+    return record(created, chain_id, directory)
+
+
+def _unused(path: Path) -> Path:
+    numbered = (path.with_suffix(f".{number}.json") for number in itertools.count(1))
+    return next(candidate for candidate in numbered if not candidate.exists())
+
+
 def record(created: list[Creation], chain_id: int, directory: Path) -> Path:
-    """Writes what was created into the chain's deployment file."""
+    """Adds what was created to the chain's deployment file."""
     return deployments.save(
         chain_id,
         {

@@ -7,8 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from scripts.errors import ScriptError
 
 STOP_GRACE = 10
 """Seconds between SIGTERM and SIGKILL."""
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""How a person, or the end of a terminal, stops us."""
 PR_SET_PDEATHSIG = 1
 
 
@@ -101,7 +104,9 @@ class Process:
                 time is up.
         """
         deadline = time.monotonic() + seconds
-        while not ready():
+        # In this order: whoever had the port before answers as well, while our own process,
+        # which could not get it, has ended.
+        while not (ready() and self.running):
             if not self.running:
                 raise ScriptError(
                     f"{self.name} ended with exit code {self.popen.returncode}; "
@@ -121,15 +126,44 @@ class Process:
 
     def stop(self) -> None:
         """Asks it to end, insists after a while, and leaves nothing of its group behind."""
+        stop_all([self])
+
+    def ask_to_end(self) -> None:
+        """Sends SIGTERM to its group."""
         self._signal(signal.SIGTERM)
+
+    def insist(self, seconds: float) -> None:
+        """Waits for its end, not longer than told, and leaves nothing of its group behind."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.popen.wait(STOP_GRACE)
-        self._signal(signal.SIGKILL)
-        self.popen.wait()
+            self.popen.wait(max(0, seconds))
+        self.kill()
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):  # the whole group has ended already
             os.killpg(self.popen.pid, number)
+
+
+def stop_all(processes: Sequence[Process]) -> None:
+    """Stops processes, all at the same time; an impatient second Ctrl-C changes nothing."""
+    with _undisturbed():
+        for process in processes:
+            process.ask_to_end()
+        deadline = time.monotonic() + STOP_GRACE
+        for process in processes:
+            process.insist(deadline - time.monotonic())
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals reach the main thread only
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in INTERRUPTIONS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def answers(url: str) -> bool:

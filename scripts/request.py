@@ -8,11 +8,11 @@ from scripts.chat import Chat, ask, show
 from scripts.errors import ScriptError
 from scripts.terminal.command import SETTINGS, ScriptCommand
 from scripts.terminal.options import Chain, json_option, signing_options
-from scripts.terminal.values import ADDRESS
+from scripts.terminal.values import ADDRESS, QUESTION, TEXT
 
 
 @click.command(cls=ScriptCommand, context_settings=SETTINGS)
-@click.argument("question")
+@click.argument("question", type=QUESTION)
 @signing_options
 @click.option(
     "--consumer",
@@ -26,6 +26,7 @@ from scripts.terminal.values import ADDRESS
 )
 @click.option(
     "--answer",
+    type=TEXT,
     metavar="TEXT",
     help="Play the node: deliver this answer yourself. On local chains only.",
 )

@@ -3,6 +3,7 @@
 The demo shows it, the end-to-end tests take it apart.
 """
 
+import argparse
 import json
 import os
 import shlex
@@ -18,9 +19,10 @@ from web3.types import RPCEndpoint
 
 from scripts.accounts import ANVIL_CHAIN_ID, DEPLOYER, anvil_account
 from scripts.chain import Sender, connect
-from scripts.deployment import CONTAINER, Creation, create, deploy_core, record
+from scripts.deployment import CONTAINER, Creation, create, deploy_core, record_set
 from scripts.errors import ScriptError
-from scripts.processes import Process, answers
+from scripts.processes import Process, answers, stop_all
+from scripts.proxies import without_loopback
 
 ROOT = Path(__file__).parent.parent
 SAMPLE_CONFIG = ROOT / "deploy" / "config.json"
@@ -42,7 +44,7 @@ class Ports:
 
 @dataclass
 class Stack:
-    """Servers by name, started in order and stopped in reverse."""
+    """Servers by name, started in order and stopped together."""
 
     ports: Ports
     folder: Path
@@ -80,8 +82,7 @@ class Stack:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for name in reversed(list(self.processes)):
-            self.processes[name].stop()
+        stop_all(list(self.processes.values()))
 
     def start_chain(self) -> None:
         """Starts Anvil, mining each transaction at once until the contracts are there."""
@@ -107,7 +108,7 @@ class Stack:
         _request(by.web3, "anvil_removeBlockTimestampInterval")
         if self.block_time:
             _request(by.web3, "evm_setIntervalMining", self.block_time)
-        record(created, ANVIL_CHAIN_ID, self.deployments)
+        record_set(created, ANVIL_CHAIN_ID, self.deployments)
         self.contracts = {item.name: item for item in created}
 
     def start_tgi(self) -> None:
@@ -123,11 +124,11 @@ class Stack:
     def start_service(self) -> None:
         """Starts the TGI container's server as the container's command and env say."""
         container = json.loads(SAMPLE_CONFIG.read_text())["containers"][0]
-        command = container["command"].replace(":3000", f":{self.ports.service}")
         env = dict(container["env"])
         env["TGI_INF_WORKFLOW_POSITIONAL_ARGS"] = json.dumps([self.tgi_url, 30])
         env.update(self.service_env)
-        service = self._start("service", [str(BIN / "tgi-service"), *shlex.split(command)], env=env)
+        command = [str(BIN / "tgi-service"), *bound_to(self.ports.service, container["command"])]
+        service = self._start("service", command, env=env)
         service.wait_until(lambda: answers(f"{self.service_url}/"), START_SECONDS)
 
     def configure_node(self) -> Path:
@@ -157,8 +158,7 @@ class Stack:
             name,
             command,
             log=self.folder / f"{name}.log",
-            # Answers of the local stack must not depend on what else a machine's owner uses.
-            env={"PYTHONUNBUFFERED": "1", "NO_PROXY": "127.0.0.1,localhost", **(env or {})},
+            env={"PYTHONUNBUFFERED": "1", **without_loopback(os.environ), **(env or {})},
             cwd=ROOT,
         )
         self.processes[name] = process
@@ -171,10 +171,9 @@ def _request(web3: Web3, method: str, *params: object) -> None:
         raise ScriptError(f"{method}: {response['error']}")
 
 
-def fresh_folder(folder: Path) -> Path:
-    """Returns the folder, emptied of what an earlier run left there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.rglob("*"):
-        if old.is_file():
-            os.unlink(old)
-    return folder
+def bound_to(port: int, command: str) -> list[str]:
+    """Returns the arguments of the service's command with this loopback port as the only bind."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("-b", "--bind", action="append")
+    _, others = parser.parse_known_args(shlex.split(command))
+    return [f"--bind=127.0.0.1:{port}", *others]

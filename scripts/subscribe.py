@@ -19,7 +19,7 @@ from scripts.terminal.command import SETTINGS, ScriptCommand
 from scripts.terminal.options import Chain, json_option, signing_options
 from scripts.terminal.printing import fields, happening, json_object
 from scripts.terminal.text import utc
-from scripts.terminal.values import ADDRESS
+from scripts.terminal.values import ADDRESS, QUESTION
 from scripts.views.answers import Followed, default_timeout
 from scripts.views.receipts import Mined, created_subscription
 
@@ -88,7 +88,7 @@ def cancel(by: Sender, consumer: Contract, subscription_id: int, as_json: bool) 
 
 
 @click.command(cls=ScriptCommand, context_settings=SETTINGS)
-@click.argument("questions", nargs=-1)
+@click.argument("questions", type=QUESTION, metavar="[QUESTIONS]...", nargs=-1)
 @signing_options
 @click.option(
     "--period",

@@ -44,11 +44,11 @@ def tagged(value: str) -> list[int]:
     return found
 
 
-def demo(tag: str, *args: str) -> subprocess.Popen[str]:
+def demo(tag: str, *args: str, **env: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "scripts.demo", *args],
         cwd=ROOT,
-        env={**os.environ, TAG: tag},
+        env={**os.environ, TAG: tag, **env},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -103,3 +103,33 @@ def test_a_tgi_server_that_is_not_there_is_named(tag: str) -> None:
     assert process.returncode == 2
     assert f"no TGI server answers at {url}" in errors
     assert tagged(tag) == []
+
+
+def test_two_at_once_do_not_disturb_each_other(tag: str) -> None:
+    questions = ("What is a rollup?", "What is a blob?")
+    both = [demo(tag, "--question", question) for question in questions]
+    for process, question in zip(both, questions, strict=True):
+        output, errors = process.communicate(timeout=110)
+        assert process.returncode == 0, output + errors
+        assert re.search(rf"^question +{re.escape(question)}$", output, re.MULTILINE), output
+        assert re.search(r"^answer +\S", output, re.MULTILINE), output
+    assert tagged(tag) == []
+
+
+def test_a_dead_proxy_does_not_matter(tag: str) -> None:
+    proxy = "http://127.0.0.1:9"
+    names = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"), proxy)
+    process = demo(tag, **names, NO_PROXY="", no_proxy="", DEMO_QUESTION="", DEMO_TGI_URL="")
+    output, errors = process.communicate(timeout=90)
+    assert process.returncode == 0, output + errors
+    assert re.search(r"^question +Can shrimp actually fry rice fr\?$", output, re.MULTILINE)
+
+
+def test_a_question_reaches_the_model_through_the_contract_unchanged(tag: str) -> None:
+    question = """It's "$HOME" and `id`; $(id) \\ #! {} %s café 🦐 – or not?"""
+    with MockTGI() as tgi:
+        process = demo(tag, DEMO_QUESTION=question, DEMO_TGI_URL=tgi.url)
+        output, errors = process.communicate(timeout=90)
+        assert process.returncode == 0, output + errors
+        assert tgi.generations[-1].json["inputs"] == question
+    assert question in output

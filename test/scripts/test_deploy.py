@@ -7,7 +7,7 @@ from web3 import Web3
 from scripts.accounts import REQUESTER, anvil_account
 from scripts.deployment import GETTERS
 from scripts.stack import Stack
-from test.scripts.conftest import Run
+from test.scripts.conftest import Done, Run
 
 RECORDED = ["Registry", *GETTERS, "ChatConsumer"]
 
@@ -93,6 +93,90 @@ def test_verify_only_names_what_is_missing(
     done = invoke("deploy.py", "--verify-only", "--deployments", tmp_path)
     assert done.returncode == 1
     assert message in done.stderr
+
+
+def deploy(invoke: Run, folder: Path, *options: str) -> Done:
+    return invoke("deploy.py", "--deployments", folder, *options, PRIVATE_KEY=other_key())
+
+
+def test_each_address_is_told_as_soon_as_it_is_known(invoke: Run, tmp_path: Path) -> None:
+    done = deploy(invoke, tmp_path)
+    recorded = json.loads((tmp_path / "31337.json").read_text())
+    assert done.stderr.splitlines()[:-1] == [
+        f"deployed {name} at {recorded[name]['address']}" for name in RECORDED
+    ]
+
+
+def test_a_deployment_that_is_recorded_is_not_forgotten(
+    invoke: Run, chain: Stack, tmp_path: Path
+) -> None:
+    deploy(invoke, tmp_path)
+    file = tmp_path / "31337.json"
+    first, sent = file.read_text(), nonce(chain)
+    done = deploy(invoke, tmp_path)
+    assert done.returncode == 1
+    registry = json.loads(first)["Registry"]["address"]
+    assert f"the registry {registry} is on chain 31337): pass --replace" in done.error
+    assert (file.read_text(), nonce(chain)) == (first, sent)
+
+
+def test_replacing_keeps_each_older_file_whole(invoke: Run, tmp_path: Path) -> None:
+    file = tmp_path / "31337.json"
+    seen = []
+    for options in [(), ("--replace",), ("--replace", "--core-only")]:
+        assert deploy(invoke, tmp_path, *options).returncode == 0
+        seen.append(file.read_text())
+    kept = [(tmp_path / f"31337.{number}.json").read_text() for number in (1, 2)]
+    assert kept == seen[:2]
+    assert sorted(json.loads(seen[2])) == sorted(["Registry", *GETTERS])
+    assert deploy(invoke, tmp_path, "--verify-only").returncode == 0
+
+
+def test_what_is_recorded_of_a_chain_that_is_gone_is_dropped(
+    invoke: Run, chain: Stack, tmp_path: Path
+) -> None:
+    recorded = json.loads((chain.deployments / "31337.json").read_text())
+    for entry in recorded.values():
+        entry["address"] = "0x" + "22" * 20
+    (tmp_path / "31337.json").write_text(json.dumps({**recorded, "ScheduledChat": entry}))
+    assert deploy(invoke, tmp_path).returncode == 0
+    assert sorted(json.loads((tmp_path / "31337.json").read_text())) == sorted(RECORDED)
+    assert [path.name for path in tmp_path.iterdir()] == ["31337.json"]
+
+
+def test_a_damaged_file_is_not_overwritten_unless_asked(invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "31337.json").write_text("{")
+    done = deploy(invoke, tmp_path)
+    assert done.returncode == 1
+    assert "damaged" in done.error
+    assert deploy(invoke, tmp_path, "--replace").returncode == 0
+    assert (tmp_path / "31337.1.json").read_text() == "{"
+
+
+def test_verify_only_sees_a_consumer_of_another_coordinator(
+    invoke: Run, chain: Stack, tmp_path: Path
+) -> None:
+    deploy(invoke, tmp_path)
+    file = tmp_path / "31337.json"
+    strange = json.loads((chain.deployments / "31337.json").read_text())["ChatConsumer"]
+    file.write_text(json.dumps({**json.loads(file.read_text()), "ChatConsumer": strange}))
+    done = deploy(invoke, tmp_path, "--verify-only")
+    assert done.returncode == 1
+    assert f"ChatConsumer at {strange['address']} was built for another" in done.error
+
+
+def test_a_registry_is_for_verifying_only(invoke: Run, chain: Stack, tmp_path: Path) -> None:
+    sent = nonce(chain)
+    done = deploy(invoke, tmp_path, "--registry", chain.contracts["Registry"].address)
+    assert done.returncode == 2
+    assert "--registry: only with --verify-only" in done.stderr
+    assert nonce(chain) == sent
+
+
+def nonce(chain: Stack) -> int:
+    """How many transactions the other key has sent."""
+    web3 = Web3(Web3.HTTPProvider(chain.rpc_url))
+    return web3.eth.get_transaction_count(anvil_account(REQUESTER + 5).address)
 
 
 def test_a_bad_fee_recipient_is_named(invoke: Run) -> None:

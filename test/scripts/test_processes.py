@@ -1,4 +1,5 @@
 import os
+import signal
 import socket
 import sys
 import time
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.errors import ScriptError
-from scripts.processes import Process, port_or_free
+from scripts.processes import INTERRUPTIONS, Process, port_or_free, stop_all
 
 SPAWNS_A_CHILD = """
 import subprocess, sys, time
@@ -23,8 +24,47 @@ time.sleep(60)
 """
 
 
-def start(code: str, log: Path) -> Process:
-    return Process.start("child", [sys.executable, "-c", code], log=log)
+ENDS_AFTER_A_FILE_APPEARS = """
+import pathlib, signal, sys, time
+def end(*_):
+    while not pathlib.Path(sys.argv[1]).exists():
+        time.sleep(0.01)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+print("ready", flush=True)
+while True:
+    time.sleep(60)
+"""
+LEAVES_A_FILE = """
+import pathlib, signal, sys, time
+def end(*_):
+    pathlib.Path(sys.argv[1]).touch()
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+print("ready", flush=True)
+while True:
+    time.sleep(60)
+"""
+INTERRUPTS_ITS_PARENT = """
+import os, signal, sys, time
+def end(*_):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        os.kill(os.getppid(), number)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+print("ready", flush=True)
+while True:
+    time.sleep(60)
+"""
+
+
+def start(code: str, log: Path, *arguments: str | Path) -> Process:
+    return Process.start("child", [sys.executable, "-c", code, *map(str, arguments)], log=log)
+
+
+def ready(process: Process) -> Process:
+    process.wait_until(lambda: "ready" in process.log.read_text(), 10)
+    return process
 
 
 def alive(pid: int) -> bool:
@@ -96,3 +136,33 @@ def test_the_group_of_a_child_is_its_own(tmp_path: Path) -> None:
     process = start("import time; time.sleep(60)", tmp_path / "log")
     assert os.getpgid(process.popen.pid) == process.popen.pid != os.getpgid(0)
     process.stop()
+
+
+def test_what_answers_in_place_of_a_child_that_ended_is_not_it(tmp_path: Path) -> None:
+    process = start("import sys; print('port is taken'); sys.exit(3)", tmp_path / "log")
+    process.popen.wait()
+    with pytest.raises(ScriptError, match=r"(?s)child ended with exit code 3.*port is taken"):
+        process.wait_until(lambda: True, 10)
+
+
+def test_all_are_asked_to_end_before_any_is_waited_for(tmp_path: Path) -> None:
+    first = ready(start(ENDS_AFTER_A_FILE_APPEARS, tmp_path / "first.log", tmp_path / "file"))
+    second = ready(start(LEAVES_A_FILE, tmp_path / "second.log", tmp_path / "file"))
+    stop_all([first, second])
+    assert (first.popen.returncode, second.popen.returncode) == (0, 0)
+
+
+def test_a_second_interruption_does_not_keep_children_from_being_stopped(tmp_path: Path) -> None:
+    heard: list[int] = []
+
+    def hear(number: int, frame: object) -> None:
+        heard.append(number)
+
+    before = {number: signal.signal(number, hear) for number in INTERRUPTIONS}
+    try:
+        stop_all([ready(start(INTERRUPTS_ITS_PARENT, tmp_path / "log"))])
+        assert heard == []
+        assert all(signal.getsignal(number) is hear for number in INTERRUPTIONS)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

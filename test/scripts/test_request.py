@@ -7,7 +7,7 @@ import pytest
 from eth_account import Account
 from web3 import Web3
 
-from scripts.accounts import NODE, anvil_account
+from scripts.accounts import NODE, REQUESTER, anvil_account
 from scripts.stack import ROOT, Stack
 from test.scripts.conftest import Run
 
@@ -22,6 +22,45 @@ def test_nobody_answers(run: Run, chain: Stack) -> None:
     assert done.stdout == ""
     assert done.error.startswith("Error: nobody answered subscription ")
     assert "within 0.5 s: is a node running" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [("caf\udce9", "not UTF-8 text"), ("", "empty; type something"), (" \t", "empty; type some")],
+)
+def test_a_question_that_cannot_be_asked_costs_nothing(
+    invoke: Run, chain: Stack, question: str, message: str
+) -> None:
+    before = chain_nonce(chain, anvil_account(REQUESTER).address)
+    done = invoke("request.py", question, "--deployments", chain.deployments, "--timeout", "0")
+    assert done.returncode == 2
+    assert f"Invalid value for 'QUESTION': {message}" in done.stderr
+    assert chain_nonce(chain, anvil_account(REQUESTER).address) == before
+
+
+def test_bytes_of_the_command_line_that_are_no_text(chain: Stack) -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "request.py", b"caf\xe9"], capture_output=True
+    )
+    assert done.returncode == 2
+    assert b"not UTF-8 text" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_an_own_answer_that_is_no_text(invoke: Run) -> None:
+    done = invoke("request.py", QUESTION, "--answer", "caf\udce9")
+    assert done.returncode == 2
+    assert "Invalid value for '--answer': not UTF-8 text" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("script", "name"), [("delegate.py", "QUESTION"), ("subscribe.py", "QUESTIONS")]
+)
+def test_the_other_scripts_refuse_it_too(invoke: Run, script: str, name: str) -> None:
+    done = invoke(script, " ")
+    assert done.returncode == 2
+    assert "empty; type something" in done.stderr
+    assert name in done.stderr
 
 
 def test_no_rpc(run: Run) -> None:
