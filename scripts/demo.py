@@ -23,7 +23,7 @@ from scripts.chain import Sender, connect, shown_url
 from scripts.chat import Chat, ask, show
 from scripts.deployment import CONTAINER
 from scripts.errors import ScriptError
-from scripts.loglines import RENDER
+from scripts.loglines import renderer
 from scripts.processes import port_or_free
 from scripts.proxies import ask_loopback_directly
 from scripts.runs import own_folder, turn
@@ -151,12 +151,13 @@ def follow(stack: Stack) -> None:
 
 def _print_lines(name: str, log: Path) -> None:
     label = click.style(f"{name:>7} |", fg=COLOURS[name])
+    render = renderer(name)
     with log.open(errors="replace") as lines:
         partial = ""
         while True:
             partial += lines.readline()
             if partial.endswith("\n"):
-                shown = RENDER[name](partial.removesuffix("\n"))
+                shown = render(partial.removesuffix("\n"))
                 if shown is not None:
                     click.echo(f"{label} {shown}")
                 partial = ""

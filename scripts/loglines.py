@@ -11,20 +11,38 @@ from scripts.terminal.text import printable
 
 LEVELS = {"warning": "yellow", "error": "red", "critical": "red"}
 _METHOD = re.compile(r"[a-z]+_[A-Za-z0-9]+\s*")
+_OF_A_BLOCK = ("Block Number:", "Block Hash:", "Block Time:")
 _PLAIN = re.compile(r"[^\s\"=]+")
+TIMES = ("time", "timestamp")
+"""Names under which the service and the node log the time."""
 LEFT_OUT = ("logger", "pid")
 """Fields that are in the log file only."""
 
 
-def anvil_line(line: str) -> str | None:
-    """Returns a line of Anvil's, or ``None`` for one that only names a method or is empty.
+class AnvilLines:
+    """Shows what Anvil says of transactions, and of the blocks that hold some.
 
-    Anvil names the method of every request: with a node that looks for blocks several times a
-    second there would be nothing else to read.
+    Anvil also names the method of every request and tells of every empty block: with a node
+    that looks for blocks several times a second there would be nothing else to read.
     """
-    if not line.strip() or _METHOD.fullmatch(line):
-        return None
-    return printable(line)
+
+    def __init__(self) -> None:
+        self._empty_block = True
+
+    def __call__(self, line: str) -> str | None:
+        """Returns the line, or ``None`` for one that is not worth showing."""
+        if not line.strip() or _METHOD.fullmatch(line):
+            return None
+        word = line.strip()
+        if word.startswith("Transaction:"):
+            self._empty_block = False
+        if word.startswith(_OF_A_BLOCK):
+            hidden = self._empty_block
+            if word.startswith(_OF_A_BLOCK[-1]):
+                self._empty_block = True
+            if hidden:
+                return None
+        return printable(line)
 
 
 def server_line(line: str) -> str:
@@ -38,10 +56,11 @@ def server_line(line: str) -> str:
         return printable(line)
     if not isinstance(said, dict) or "event" not in said:
         return printable(line)
-    time, level, event = (str(said.pop(name, "")) for name in ("time", "level", "event"))
+    level, event = (str(said.pop(name, "")) for name in ("level", "event"))
+    times = [str(said.pop(name)) for name in TIMES if name in said]
     trace = said.pop("exception", None)
     pairs = [f"{name}={_value(value)}" for name, value in said.items() if name not in LEFT_OUT]
-    text = printable(" ".join(filter(None, [time, level, event, *pairs])))
+    text = printable(" ".join(filter(None, [*times, level, event, *pairs])))
     if trace:
         text += "\n" + printable(str(trace))
     return click.style(text, fg=LEVELS[level]) if level in LEVELS else text
@@ -54,10 +73,8 @@ def _value(value: Any) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-RENDER: dict[str, Callable[[str], str | None]] = {
-    "anvil": anvil_line,
-    "tgi": printable,
-    "service": server_line,
-    "node": server_line,
-}
-"""How each server's lines are shown; ``None`` is for a line that is not."""
+def renderer(server: str) -> Callable[[str], str | None]:
+    """Returns what shows a server's lines, in their order; ``None`` is for a line to leave out."""
+    if server == "anvil":
+        return AnvilLines()
+    return server_line
