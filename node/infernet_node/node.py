@@ -20,6 +20,7 @@ from infernet_node.config import Config
 from infernet_node.containers.calls import ContainerClient
 from infernet_node.containers.docker import DockerEngine, EngineError
 from infernet_node.containers.endpoint import Endpoint, endpoints_of
+from infernet_node.containers.foreign import ForeignContainers
 from infernet_node.containers.managed import ManagedContainers
 from infernet_node.containers.plan import assign_ports
 from infernet_node.containers.process import LocalProcesses
@@ -184,6 +185,10 @@ async def _keepers(
         keepers.append(await _docker(config, client, endpoints, runtime, stack))
     if local := config.local_containers:
         keepers.append(LocalProcesses(client, local, endpoints, patience=config.startup_wait))
+    period, foreign = config.jobs.health_check_period, config.foreign_containers
+    if period and foreign:
+        ids = [container.id for container in foreign]
+        keepers.append(ForeignContainers(endpoints, ids, period))
     for keeper in keepers:
         stack.push_async_callback(keeper.close)
     return keepers

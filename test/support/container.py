@@ -61,6 +61,7 @@ class ScriptedContainer:
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a question has arrived."""
     port: int = 0
+    """Filled in once it listens, unless one is given."""
 
     @property
     def url(self) -> str:
@@ -74,7 +75,7 @@ class ScriptedContainer:
         app.router.add_get("/service-resources", self._service_resources)
         runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", self.port)
         await site.start()
         self.port = runner.addresses[0][1]
         try:

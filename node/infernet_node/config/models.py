@@ -49,6 +49,9 @@ class JobsConfig(Section):
     """Seconds that a finished job is kept."""
     max_finished: PositiveInt = 1_000_000
     """Finished jobs kept; the oldest go first."""
+    health_check_period: float = Field(default=10.0, ge=0)
+    """Seconds between two looks whether a container that somebody else runs takes connections;
+    three in vain, and it gets no jobs. 0: never."""
     drain_timeout: float = Field(default=30.0, ge=0)
     """Seconds that running jobs get to finish when the node is told to stop."""
 
@@ -294,6 +297,12 @@ class Config(Section):
         if not self.manage_containers:
             return ()
         return tuple(c for c in self.containers if not c.url and not c.process)
+
+    @property
+    def foreign_containers(self) -> tuple[ContainerConfig, ...]:
+        """Those that somebody else starts."""
+        ours = {container.id for container in (*self.managed_containers, *self.local_containers)}
+        return tuple(container for container in self.containers if container.id not in ours)
 
     @property
     def local_containers(self) -> tuple[ContainerConfig, ...]:
