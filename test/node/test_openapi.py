@@ -92,3 +92,8 @@ async def test_every_route_is_described(described: NodeUnderTest) -> None:
 
 async def test_it_is_served(node: NodeUnderTest) -> None:
     assert await node.get("/openapi.json") == (200, document())
+
+
+def test_every_route_is_in_the_guide() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "node.md").read_text()
+    assert [path for _, path in OPERATIONS if path not in guide] == []
