@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.chain.process import Usage
-
 _MOCK = (sys.executable, "-m", "test.support.mock_tgi", "--port", "0")
 _SERVICE = (sys.executable, "-c", "from tgi_service.server import main; main()")
 _ROOT = Path(__file__).parents[2]
@@ -39,7 +37,7 @@ class World:
 
     def resident_mebibytes(self) -> float:
         """Resident memory of all processes of the service together; shared pages count twice."""
-        return sum(Usage.of(pid).mebibytes for pid in [self.service_pid, *self.workers()])
+        return sum(map(_resident_mebibytes, [self.service_pid, *self.workers()]))
 
     def workers(self) -> list[int]:
         """Process ids of the service's workers."""
@@ -96,6 +94,11 @@ def _service(tgi_url: str, workers: int) -> Iterator[tuple[str, int]]:
         yield url, process.pid
     finally:
         _end(process)
+
+
+def _resident_mebibytes(pid: int) -> float:
+    (kibibytes,) = re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(kibibytes) / 1024
 
 
 def _wait_until_ready(url: str) -> None:
