@@ -127,6 +127,8 @@ DELIVER_COMPUTE_DELEGATEE = Function(
         *("uint32", "bytes", "bytes", "bytes", "address"),
     ),
 )
+PROOF_REQUESTS = Function("proofRequests", ("bytes32",), ("uint32", "address", "uint256"))
+FINALIZE_PROOF = Function("finalizeProofVerification", ("uint32", "uint32", "address", "bool"))
 READ_SUBSCRIPTION_BATCH = Function(
     "readSubscriptionBatch", ("uint32", "uint32"), (f"{ABI_TYPE}[]",)
 )
@@ -193,6 +195,17 @@ class Coordinator:
     def delegate_created_id(self, owner: str, nonce: int) -> ViewCall[int]:
         """Id of the subscription that a signature created, 0 if none yet."""
         return _view(self.address, DELEGATE_CREATED_IDS, delegation_key(owner, nonce), read=int)
+
+    def proof_expiry(self, subscription_id: int, interval: int, node: str) -> ViewCall[int]:
+        """From this second on (chain time) a proof may be finalised by anyone; 0: settled."""
+        data = PROOF_REQUESTS.encode(response_key(subscription_id, interval, node))
+        return ViewCall(
+            self.address, data, lambda returned: int(decode(PROOF_REQUESTS.outputs, returned)[0])
+        )
+
+    def finalise(self, subscription_id: int, interval: int, node: str) -> bytes:
+        """Returns the call data that ends a proof whose verifier let its time pass."""
+        return FINALIZE_PROOF.encode(subscription_id, interval, node, True)
 
     def deliver(
         self, subscription_id: int, interval: int, delivery: Delivery, node_wallet: str

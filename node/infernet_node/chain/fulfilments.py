@@ -28,6 +28,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Update,
     bindparam,
+    func,
     insert,
     select,
     tuple_,
@@ -36,12 +37,14 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infernet_node.chain.columns import RowId
-from infernet_node.chain.words import pack, unpack
+from infernet_node.chain.words import WORD, pack, unpack
 from infernet_node.store.database import Database, metadata
 from infernet_protocol.output import Delivery
 from infernet_protocol.subscription import Subscription
 
 _ROWS_AT_ONCE = 500
+_VERIFIER_WORD = 7
+_A_MONTH = 30 * 86400
 REORGANISED = "removed by a reorganisation"
 
 
@@ -178,15 +181,7 @@ class Fulfilments:
             return []
         now = int(time.time())
         rows = [
-            {
-                "network": self._network,
-                "subscription_id": subscription_id,
-                "interval": interval,
-                "struct": pack(subscription),
-                "stage": Stage.DUE,
-                "created_at": now,
-                "updated_at": now,
-            }
+            self._due(now, subscription, interval, subscription_id=subscription_id)
             for (subscription_id, interval), subscription in due.items()
         ]
         statement = insert(fulfilments_table).returning(
@@ -231,17 +226,23 @@ class Fulfilments:
             if known:
                 return await self._taken_up(connection, known[0], subscription)
             statement = insert(fulfilments_table).returning(fulfilments_table.c.id)
-            values = {
-                "network": self._network,
-                "delegation_id": delegation_id,
-                "interval": interval,
-                "struct": pack(subscription),
-                "stage": Stage.DUE,
-                "created_at": now,
-                "updated_at": now,
-            }
+            values = self._due(now, subscription, interval, delegation_id=delegation_id)
             row_id = (await connection.execute(statement, values)).scalar_one()
         return _new(row_id, subscription, interval, now, delegation_id=delegation_id)
+
+    def _due(
+        self, now: int, subscription: Subscription, interval: int, **ids: int
+    ) -> dict[str, Any]:
+        """Columns of a new row; ``ids`` says what it belongs to."""
+        return {
+            "network": self._network,
+            "interval": interval,
+            "struct": pack(subscription),
+            "stage": Stage.DUE,
+            "created_at": now,
+            "updated_at": now,
+            **ids,
+        }
 
     async def move(self, row: Fulfilment, stage: Stage, **changes: Any) -> Fulfilment:
         """Changes a row's stage and other fields.
@@ -254,13 +255,22 @@ class Fulfilments:
 
     async def open(self) -> list[Fulfilment]:
         """Rows that still need work."""
-        async with self._database.transaction() as connection:
-            return await self._select(connection, fulfilments_table.c.stage.in_(OPEN))
+        return await self._read(fulfilments_table.c.stage.in_(OPEN))
+
+    async def awaiting_verdict(self) -> list[Fulfilment]:
+        """Rows answered in the last month whose proof nobody has settled, as far as is known."""
+        verifier = func.substr(fulfilments_table.c.struct, _VERIFIER_WORD * WORD + 1, WORD)
+        return await self._read(
+            fulfilments_table.c.stage == Stage.ANSWERED,
+            fulfilments_table.c.reason.is_(None),
+            fulfilments_table.c.subscription_id.is_not(None),
+            fulfilments_table.c.updated_at > int(time.time()) - _A_MONTH,
+            verifier != bytes(WORD),
+        )
 
     async def of_subscriptions(self, ids: Sequence[int]) -> list[Fulfilment]:
         """Rows of these subscriptions, whatever their stage."""
-        async with self._database.transaction() as connection:
-            return await self._select(connection, fulfilments_table.c.subscription_id.in_(ids))
+        return await self._read(fulfilments_table.c.subscription_id.in_(ids))
 
     async def of_delegation(self, delegation_id: int) -> list[Fulfilment]:
         async with self._database.transaction() as connection:
@@ -269,9 +279,7 @@ class Fulfilments:
             )
 
     async def get(self, row_id: int) -> Fulfilment | None:
-        async with self._database.transaction() as connection:
-            found = await self._select(connection, fulfilments_table.c.id == row_id)
-            return found[0] if found else None
+        return next(iter(await self._read(fulfilments_table.c.id == row_id)), None)
 
     async def _move(
         self, connection: AsyncConnection, row: Fulfilment, **changes: Any
@@ -303,6 +311,10 @@ class Fulfilments:
         for names, rows in values.items():
             await connection.execute(_update_of(names), rows)
         return results
+
+    async def _read(self, *conditions: Any) -> list[Fulfilment]:
+        async with self._database.transaction() as connection:
+            return await self._select(connection, *conditions)
 
     async def _select(self, connection: AsyncConnection, *conditions: Any) -> list[Fulfilment]:
         rows = await connection.execute(

@@ -218,20 +218,10 @@ class Journal:
     async def fill(self, nonce: int, sender: str, gas: int, signed: Signed) -> Entry:
         """Adds a row that nobody asked for, to use up a nonce that stops those after it."""
         reference = f"fill nonce {nonce}"
+        values = self._values(Intent(reference, sender), gas)
+        values |= {"state": State.SIGNED, "nonce": nonce, "reason": "fills a gap in the nonces"}
         async with self._database.transaction() as connection:
-            await connection.execute(
-                insert(transactions_table).values(
-                    lane=self._lane,
-                    reference=reference,
-                    to=sender,
-                    data=b"",
-                    value=0,
-                    gas=gas,
-                    state=State.SIGNED,
-                    nonce=nonce,
-                    reason="fills a gap in the nonces",
-                )
-            )
+            await connection.execute(insert(transactions_table).values(values))
             (row,) = await self._find(connection, transactions_table.c.reference == reference)
             await connection.execute(insert(signatures_table), _signature(row.id, 0, signed))
             return (await self._find(connection, transactions_table.c.id == row.id))[0]

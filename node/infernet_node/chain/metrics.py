@@ -43,6 +43,13 @@ class ChainMetrics:
         self.in_flight = self._gauge(
             "chain_transactions_in_flight", "Transactions that are not final."
         )
+        self.collateral = Gauge(
+            "chain_collateral_locked",
+            "Collateral of answers whose proof has no verdict yet, in raw units of the token.",
+            ["token"],
+            namespace=PREFIX,
+            registry=self._registry,
+        )
         self.balance = self._gauge(
             "chain_balance_coins", "Native coin of the account that sends transactions."
         )

@@ -1,6 +1,7 @@
 """Which nonce the next transaction of an account gets. Pure."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 
 class NonceCounter:
@@ -12,6 +13,7 @@ class NonceCounter:
 
     def __init__(self, next_nonce: int) -> None:
         self._next = next_nonce
+        self._taken: set[int] = set()
 
     @property
     def next(self) -> int:
@@ -21,9 +23,20 @@ class NonceCounter:
         """Skips nonces that the chain or its pool has seen used by somebody else."""
         self._next = max(self._next, nonce)
 
-    def take(self) -> int:
-        self._next += 1
-        return self._next - 1
+    @property
+    def taken(self) -> frozenset[int]:
+        """Nonces that are being recorded now."""
+        return frozenset(self._taken)
+
+    @contextmanager
+    def taking(self) -> Iterator[int]:
+        """Hands out the next nonce; what keeps it from being recorded leaves a gap to fill."""
+        nonce, self._next = self._next, self._next + 1
+        self._taken.add(nonce)
+        try:
+            yield nonce
+        finally:
+            self._taken.remove(nonce)
 
 
 def gaps(mined: int, pending: int, in_flight: Collection[int]) -> list[int]:

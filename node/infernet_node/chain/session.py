@@ -24,6 +24,7 @@ from infernet_node.chain.listener import Found, Listener, Step
 from infernet_node.chain.lookup import ContainerLookup
 from infernet_node.chain.metrics import ChainMetrics
 from infernet_node.chain.payments import Payments
+from infernet_node.chain.proofs import Proofs
 from infernet_node.chain.reorganisation import Reorganisation
 from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import RpcError, or_raise
@@ -125,6 +126,9 @@ class ChainSession:
             earned=self._earned,
             metrics=metrics,
             reached=reached,
+        )
+        self._proofs = Proofs(
+            rpc, self._coordinator, self._fulfilments, self._transactions, metrics
         )
         self._assignments = Assignments(fulfiller, self._fulfilments, self._ended)
         self._listener = Listener(
@@ -242,6 +246,7 @@ class ChainSession:
         self._metrics.tracked.set(len(self._onchain))
         await self._take_up_work()
         await self._begin_due(head.timestamp)
+        await self._proofs.look(head.timestamp)
         await self._transactions.poll(head)
 
     async def _take_up_work(self) -> None:

@@ -93,8 +93,6 @@ class Transactions:
         self._patience = Patience(clock)
         self._nonces = NonceCounter(0)
         self._settled_below = 0
-        self._signing: set[int] = set()
-        """Nonces that are taken and not recorded yet."""
         self._sending: set[int] = set()
         """Rows whose newest form is on its way to an endpoint."""
         self._seen: Observation | None = None
@@ -213,13 +211,9 @@ class Transactions:
         async with self._open.hold(prepared.id) as entry:
             if entry is None or entry.state is not State.PREPARED:
                 return
-            nonce = self._nonces.take()
-            self._signing.add(nonce)
-            try:
+            with self._nonces.taking() as nonce:
                 signed = self._signer.wanted(entry, nonce, seen.quote)
                 entry = await self._record(entry, nonce, signed, seen)
-            finally:
-                self._signing.remove(nonce)
         self._reached("transaction signed")
         await self._send(entry)
 
@@ -370,7 +364,7 @@ class Transactions:
         return self._keep(await self._journal.move(entry, State.BROADCAST, **unmined(entry)))
 
     async def _fill_gaps(self, seen: Observation) -> list[Entry]:
-        nonces = {_nonce(entry) for entry in self._open.in_flight()} | self._signing
+        nonces = {_nonce(entry) for entry in self._open.in_flight()} | self._nonces.taken
         filled = []
         for nonce in gaps(seen.next_nonce, seen.pending_nonce, nonces):
             log.warning("Filling a gap in the nonces", nonce=nonce)

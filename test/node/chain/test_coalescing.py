@@ -29,10 +29,8 @@ class Endpoint:
 
 
 async def ask_all(coalescer: Coalescer, methods: Sequence[str]) -> list[Any]:
-    return await asyncio.gather(
-        *(coalescer.ask([Request(method), Request(f"{method}!")]) for method in methods),
-        return_exceptions=True,
-    )
+    asked = (coalescer.ask([Request(method), Request(f"{method}!")]) for method in methods)
+    return list(await asyncio.gather(*asked, return_exceptions=True))
 
 
 async def test_what_is_asked_at_the_same_time_goes_in_one_batch() -> None:

@@ -28,6 +28,8 @@ SELECTORS = {
     "owner": "8da5cb5b",
     "deliverComputeDelegatee": "9fff314a",
     "balanceOf": "70a08231",
+    "finalizeProofVerification": "196ab123",
+    "proofRequests": "c34cf5c7",
 }
 FUNCTIONS = {value.name: value for value in vars(contracts).values() if isinstance(value, Function)}
 SHIPPED = (

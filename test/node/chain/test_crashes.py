@@ -74,7 +74,7 @@ async def test_a_burst_survives_one_kill_after_the_other(
     assert chain.reverted() == 0
 
 
-async def test_what_was_asked_while_the_node_was_down_is_answered(
+async def test_w_18_what_was_asked_while_the_node_was_down_is_answered(
     chain: Chain, node: Node, pipeline: Pipeline
 ) -> None:
     chain.ask("before")

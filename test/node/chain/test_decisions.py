@@ -52,7 +52,9 @@ def test_no_error_of_the_contracts_is_left_out() -> None:
 
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("step", Step)
-def test_a_known_error_is_taken_alike_before_and_after_computing(name: str, step: Step) -> None:
+def test_w_22_a_known_error_is_taken_alike_before_and_after_computing(
+    name: str, step: Step
+) -> None:
     recurring, callback, level, message = CASES[name]
     decision = decide(custom(name), step)
 

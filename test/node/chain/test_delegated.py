@@ -73,7 +73,7 @@ async def test_a_signed_request_is_created_and_answered_in_one_transaction(
     assert log.has("relayed subscription creation.*id=1")
 
 
-async def test_later_intervals_continue_with_inputs_from_the_chain(
+async def test_w_26_later_intervals_continue_with_inputs_from_the_chain(
     chain: Chain, ready: Node, pipeline: Pipeline
 ) -> None:
     terms = subscription(chain, period=10, frequency=2)
@@ -138,7 +138,7 @@ async def test_repeating_a_request_is_no_second_request(
     assert (chain.deliveries(), len(pipeline.runs)) == (1, 1)
 
 
-async def test_the_first_data_for_a_nonce_wins(
+async def test_w_8_the_first_data_for_a_nonce_wins(
     chain: Chain, ready: Node, pipeline: Pipeline
 ) -> None:
     terms = subscription(chain)

@@ -96,7 +96,7 @@ def _reads(request: Request, subscription_id: int) -> bool:
     return bool(start <= subscription_id < end)
 
 
-async def test_one_that_cannot_be_judged_does_not_hold_up_the_others(
+async def test_w_16_one_that_cannot_be_judged_does_not_hold_up_the_others(
     chain: Chain, node: Node, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, log: Log
 ) -> None:
     judge = guardian.check_subscription

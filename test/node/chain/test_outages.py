@@ -26,7 +26,7 @@ async def proxied(node: Node, endpoint: FaultyRpc) -> Node:
 
 
 @pytest.mark.parametrize("fault", Fault)
-async def test_a_request_made_during_an_outage_is_answered_after_it(
+async def test_w_17_a_request_made_during_an_outage_is_answered_after_it(
     chain: Chain, proxied: Node, endpoint: FaultyRpc, pipeline: Pipeline, fault: Fault
 ) -> None:
     endpoint.fault = fault

@@ -162,7 +162,7 @@ async def test_a_wallet_without_balance_is_waited_for_and_nothing_is_computed(
     assert chain.reverted() == 0
 
 
-async def test_a_wallet_without_allowance_is_waited_for_and_nothing_is_computed(
+async def test_w_25_a_wallet_without_allowance_is_waited_for_and_nothing_is_computed(
     chain: Chain, market: Market, paid_node: Node, pipeline: Pipeline, log: Log
 ) -> None:
     wallet = market.wallet(REQUESTER)
@@ -249,7 +249,7 @@ async def test_a_proof_is_backed_by_collateral_and_paid_when_it_holds(
     assert chain.reverted() == 0
 
 
-async def test_two_proofs_at_once_do_not_overwrite_each_others_allowance(
+async def test_w_23_two_proofs_at_once_do_not_overwrite_each_others_allowance(
     chain: Chain, market: Market, paid_node: Node
 ) -> None:
     own = paid_node.wallet["payment_address"]
@@ -267,6 +267,24 @@ async def test_two_proofs_at_once_do_not_overwrite_each_others_allowance(
     assert chain.reverted() == 0
     # One approval covers both deliveries.
     assert chain.nonce_of(NODE) == 3
+
+
+async def test_w_37_collateral_that_no_verdict_came_for_is_claimed_after_a_week(
+    chain: Chain, market: Market, paid_node: Node, log: Log
+) -> None:
+    own = paid_node.wallet["payment_address"]
+    market.fund(own, 5 * PRICE)
+    market.request(Terms(market.paying_wallet(), verifier=verifier(chain, mode=0)))
+    await paid_node.until(lambda: log.has("interval answered"))
+    assert not market.withdrawable_by_node(own, 5 * PRICE)
+
+    chain.anvil.mine_at(chain.anvil.timestamp + 7 * 86400)
+    await paid_node.until(lambda: market.withdrawable_by_node(own, 6 * PRICE))
+    chain.anvil.mine_at(chain.anvil.timestamp + 3600)
+    await paid_node.until(lambda: log.has("proof settled"))
+
+    assert log.count("finalising proof") == 1
+    assert chain.reverted() == 0
 
 
 async def test_a_verifier_that_does_not_take_the_token_ends_a_callback(

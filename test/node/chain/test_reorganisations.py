@@ -6,7 +6,7 @@ from test.node.chain.world import NODE, Chain, Log, Node, Pipeline
 from test.support.anvil import run_anvil
 
 
-async def test_a_delivery_that_disappears_is_delivered_again_without_computing_again(
+async def test_w_36_a_delivery_that_disappears_is_delivered_again_without_computing_again(
     chain: Chain, node: Node, pipeline: Pipeline
 ) -> None:
     subscription_id = chain.ask("once more?")

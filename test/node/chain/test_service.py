@@ -38,7 +38,7 @@ async def test_a_callback_lands_in_the_block_after_the_one_that_asked(
     assert chain.deliveries() == 1
 
 
-async def test_each_interval_is_answered_once_with_its_own_input(
+async def test_w_24_each_interval_is_answered_once_with_its_own_input(
     chain: Chain, node: Node, pipeline: Pipeline
 ) -> None:
     subscription_id = chain.schedule(["first", "second"], period=10)
@@ -53,7 +53,7 @@ async def test_each_interval_is_answered_once_with_its_own_input(
     assert chain.reverted() == 0
 
 
-async def test_many_callbacks_do_not_wait_for_each_other(
+async def test_w_27_many_callbacks_do_not_wait_for_each_other(
     chain: Chain, node: Node, pipeline: Pipeline
 ) -> None:
     ids = [chain.ask(f"question {number}") for number in range(20)]
@@ -63,7 +63,7 @@ async def test_many_callbacks_do_not_wait_for_each_other(
     assert [chain.answer(id_) for id_ in ids] == [f"echo: question {n}" for n in range(20)]
 
 
-async def test_a_late_answer_is_discarded_not_delivered_as_the_next_interval(
+async def test_w_19_a_late_answer_is_discarded_not_delivered_as_the_next_interval(
     chain: Chain, node: Node, pipeline: Pipeline
 ) -> None:
     pipeline.gate = asyncio.Event()
@@ -119,7 +119,7 @@ async def test_a_consumer_that_always_reverts_does_not_hold_up_the_others(
     assert chain.nonce_of(NODE) == 1
 
 
-async def test_a_failing_container_is_asked_again(
+async def test_w_29_a_failing_container_is_asked_again(
     chain: Chain, node: Node, pipeline: Pipeline, log: Log
 ) -> None:
     pipeline.failures = 1
@@ -147,7 +147,7 @@ async def test_a_container_that_finds_fault_with_the_input_is_not_asked_again(
     assert len(pipeline.runs) == 2
 
 
-async def test_output_that_is_not_hex_is_a_failure_of_the_container(
+async def test_w_20_output_that_is_not_hex_is_a_failure_of_the_container(
     chain: Chain, node: Node, pipeline: Pipeline
 ) -> None:
     broken = dict.fromkeys(("raw_input", "processed_input", "processed_output"), "xyz")
@@ -164,7 +164,7 @@ async def test_output_that_is_not_hex_is_a_failure_of_the_container(
 @pytest.mark.parametrize(
     "failure", [TransportError("no answer within 10 s"), RefusedError(-32000, "header not found")]
 )
-async def test_a_failure_to_read_inputs_is_not_an_empty_input(
+async def test_w_21_a_failure_to_read_inputs_is_not_an_empty_input(
     chain: Chain,
     node: Node,
     pipeline: Pipeline,
@@ -240,6 +240,24 @@ async def test_an_error_that_the_operator_allows_is_tried_on_chain_three_times(
 
     assert (chain.reverted(), chain.nonce_of(NODE)) == (3, 3)
     assert len(pipeline.runs) == 1
+
+
+async def test_w_30_three_reverts_give_up_one_interval_and_not_those_after_it(
+    chain: Chain, node: Node, pipeline: Pipeline
+) -> None:
+    await node.stop()
+    node.wallet = {"allowed_sim_errors": ("REVERTED",), "max_gas_limit": 400_000}
+    await node.start()
+    pipeline.reply = lambda question: {"raw_output": None} if question == "first" else None
+    subscription_id = chain.schedule(["first", "second"], period=40)
+    await node.until(lambda: chain.reverted() == 3)
+    pipeline.reply = None
+
+    await node.until(lambda: chain.deliveries(subscription_id) == 1)
+
+    assert chain.scheduled_answer(subscription_id, 1) == ""
+    assert chain.scheduled_answer(subscription_id, 2) == "echo: second"
+    assert chain.reverted() == 3
 
 
 async def test_what_is_not_for_this_node_is_ignored_with_a_reason(

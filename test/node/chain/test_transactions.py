@@ -110,7 +110,7 @@ async def test_more_than_the_limit_wait_for_a_slot(anvil: Anvil, open_lane: Open
     assert received(anvil) == 3
 
 
-async def test_the_same_reference_is_sent_once(anvil: Anvil, open_lane: Open) -> None:
+async def test_w_39_the_same_reference_is_sent_once(anvil: Anvil, open_lane: Open) -> None:
     lane = open_lane()
     await lane.start()
 
@@ -193,7 +193,7 @@ async def test_a_revert_on_chain_is_a_failure_with_a_reason(anvil: Anvil, open_l
     assert (entry.state, entry.reason) == (State.FAILED, "reverted on chain")
 
 
-async def test_gas_over_the_cap_is_refused_before_anything_is_signed(
+async def test_w_31_gas_over_the_cap_is_refused_before_anything_is_signed(
     anvil: Anvil, open_lane: Open
 ) -> None:
     anvil.rpc("anvil_setCode", REVERTS, "0x5b5f56")  # loops for ever
@@ -213,7 +213,7 @@ async def test_gas_is_the_estimate_and_a_tenth(anvil: Anvil, open_lane: Open) ->
     assert entry.gas == 21_000 * 110 // 100
 
 
-async def test_a_stuck_transaction_is_priced_higher_until_it_is_mined(
+async def test_w_35_a_stuck_transaction_is_priced_higher_until_it_is_mined(
     anvil: Anvil, account: LocalAccount, open_lane: Open
 ) -> None:
     lane = open_lane()
@@ -301,7 +301,7 @@ async def test_a_nonce_used_by_another_process_is_noticed(
     assert received(anvil) == 1
 
 
-async def test_a_pending_transaction_of_another_process_keeps_its_nonce(
+async def test_w_34_a_pending_transaction_of_another_process_keeps_its_nonce(
     anvil: Anvil, account: LocalAccount, open_lane: Open
 ) -> None:
     send_elsewhere(anvil, account, nonce=0)
@@ -391,7 +391,7 @@ async def test_an_answer_lost_after_the_send_is_not_a_failure(
     assert mined_transactions(anvil, account) == 1
 
 
-async def test_an_account_without_money_says_so_and_carries_on_when_it_has_some(
+async def test_w_38_an_account_without_money_says_so_and_carries_on_when_it_has_some(
     anvil: Anvil, account: LocalAccount, open_lane: Open
 ) -> None:
     lane = open_lane()
