@@ -118,6 +118,8 @@ def load(environment: Mapping[str, str]) -> Settings:
         f"{PREFIX}{key} is no setting of this service and has no effect"
         for key in sorted(tree.keys() - known - _OF_THE_ORIGINAL)
     )
+    if "MODEL" in tree and tree.get("BACKEND", TGI) == TGI:
+        warnings.append(f"{PREFIX}MODEL has no effect: TGI serves one model, whatever its name")
     return Settings(
         workflow=workflow,
         warnings=tuple(warnings),

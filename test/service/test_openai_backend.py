@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from test.service.configuring import refusal
+from test.service.configuring import load, refusal
 from test.service.serving import QUESTION, FakeClock, Service, StartService
 from test.service.test_process import run
 from test.service.test_service_output import QUESTION_HEX, onchain_answer
@@ -202,6 +202,12 @@ def test_unknown_backend_is_refused_naming_the_variable() -> None:
 
     assert "TGI_INF_BACKEND" in message
     assert "tgi, openai" in message
+
+
+def test_model_without_its_backend_is_worth_a_hint() -> None:
+    (hint,) = load(TGI_INF_MODEL=MODEL, TGI_INF_WORKFLOW_KW_ARGS={"max_new_tokens": 5}).warnings
+
+    assert "TGI_INF_MODEL has no effect" in hint
 
 
 def test_unknown_backend_of_the_workflow() -> None:
