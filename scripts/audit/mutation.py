@@ -15,7 +15,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Self
@@ -27,6 +27,8 @@ from scripts.errors import ScriptError
 
 ROOT = Path(__file__).parent.parent.parent
 WORK = ROOT / ".build" / "audit" / "mutation"
+LOG = WORK / "verdicts.jsonl"
+"""One JSON line per mutant that was tried."""
 PYTHON = ROOT / ".build" / "audit" / "venv" / "bin" / "python"
 EXPLAINED = Path(__file__).with_name("survivors.toml")
 PROFILE = "unoptimized"
@@ -272,29 +274,45 @@ def report(verdicts: list[Verdict]) -> float:
     return score
 
 
+def write_down(verdict: Verdict) -> None:
+    """Adds a verdict to the log, which tells how far an interrupted campaign came."""
+    mutant = verdict.mutant
+    record = {
+        "contract": mutant.contract,
+        "operator": mutant.operator,
+        "line": mutant.line,
+        "code": mutant.code,
+        "outcome": verdict.outcome,
+        "detail": verdict.detail,
+    }
+    with LOG.open("a") as log:
+        print(json.dumps(record), file=log)
+
+
 @click.command(context_settings={"show_default": True})
 @click.option("--contract", "contracts", multiple=True, type=click.Choice(list(TARGETS)))
+@click.option(
+    "--every", type=click.IntRange(1), default=1, help="For an estimate: 3 tries a third."
+)
 @click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1)
-def main(contracts: tuple[str, ...], jobs: int) -> None:
-    """Mutates Coordinator, EIP712Coordinator and Wallet, and lists what no test notices."""
+def main(contracts: tuple[str, ...], every: int, jobs: int) -> None:
+    """Mutates the contracts that hold money and records, and lists what no test notices."""
     verdicts: list[Verdict] = []
+    LOG.unlink(missing_ok=True)
     campaign = Campaign(jobs)
     try:
         campaign.prepare()
         for contract in contracts or TARGETS:
-            mutants = campaign.mutants(contract)
+            mutants = campaign.mutants(contract)[::every]
+            click.echo(f"{contract}: {len(mutants)} mutants", err=True)
             with click.progressbar(
-                campaign.judge(mutants), length=len(mutants), label=contract, file=sys.stderr
+                campaign.judge(mutants), length=len(mutants), file=sys.stderr
             ) as progress:
-                verdicts += progress
-        verdicts = [campaign.judge_again(verdict) for verdict in verdicts]
+                for verdict in map(campaign.judge_again, progress):
+                    verdicts.append(verdict)
+                    write_down(verdict)
     finally:
         campaign.close()
-    records = [
-        {**asdict(verdict), "mutant": {**asdict(verdict.mutant), "text": None}}
-        for verdict in verdicts
-    ]
-    (WORK / "verdicts.json").write_text(json.dumps(records, indent=1))
     if report(verdicts) < BAR:
         raise ScriptError(f"tests must kill at least {BAR:g} % of the mutants")
 
