@@ -2,6 +2,7 @@
 pragma solidity ^0.8.24;
 
 import {stdError} from "forge-std/StdError.sol";
+import {Vm} from "forge-std/Vm.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 import {Coordinator} from "../../contracts/Coordinator.sol";
 import {Wallet} from "../../contracts/payments/Wallet.sol";
@@ -150,6 +151,29 @@ contract CoordinatorPaymentTest is Payments {
         vm.expectCall(address(factory), abi.encodeCall(factory.isValidWallet, (terms.wallet)), 0);
         vm.expectRevert(Coordinator.InvalidWallet.selector);
         _deliver(alice, id, 1, makeAddr("foreign too"));
+    }
+
+    /// @dev Whom a delivery asks, in this order: factory for the node's and the consumer's wallet, rate, recipient
+    function test_AsksFactoryAndFeeInOrder() public {
+        _fundConsumer(NATIVE, 1 ether);
+        uint32 id = consumer.subscribe(_paid(NATIVE, 1 ether));
+
+        vm.startStateDiffRecording();
+        _deliverPaid(alice, id, 1);
+        Vm.AccountAccess[] memory accesses = vm.stopAndReturnStateDiff();
+
+        bytes[4] memory order = [
+            abi.encodeCall(factory.isValidWallet, (address(nodeWallet))),
+            abi.encodeCall(factory.isValidWallet, (address(consumerWallet))),
+            abi.encodeCall(fee.FEE, ()),
+            abi.encodeCall(fee.FEE_RECIPIENT, ())
+        ];
+        uint256 seen;
+        for (uint256 i = 0; i < accesses.length; i++) {
+            bool asked = accesses[i].account == address(factory) || accesses[i].account == address(fee);
+            if (asked && accesses[i].data.length >= 4) assertEq(accesses[i].data, order[seen++]);
+        }
+        assertEq(seen, 4);
     }
 
     function testFuzz_RevertWhen_AllowanceIsTooSmall(uint256 allowed) public {
