@@ -67,7 +67,7 @@ lint: setup ## Formatting, types, direction of imports, Solidity linter
 	python -m scripts.abis --check
 	mypy
 	lint-imports
-	forge fmt --check contracts test/contracts scripts bench/gas/contracts
+	forge fmt --check contracts test/contracts scripts bench/gas/contracts bench/chain/contracts
 	$(GAS_SNAPSHOT) --check
 	node_modules/.bin/solhint --max-warnings 0 'contracts/**/*.sol'
 
@@ -107,7 +107,7 @@ audit-mutation: setup $(AUDIT)/.ready ## Changes the contracts in hundreds of pl
 fmt: setup ## Rewrites sources in the project's format
 	ruff format .
 	ruff check --fix .
-	forge fmt contracts test/contracts scripts bench/gas/contracts
+	forge fmt contracts test/contracts scripts bench/gas/contracts bench/chain/contracts
 
 ##@ Set-up
 
