@@ -1,6 +1,7 @@
 """A real process, a real SIGKILL, at moments that nobody chose."""
 
 import asyncio
+import os
 import random
 import signal
 import sys
@@ -13,7 +14,8 @@ from scripts.processes import die_with_parent
 from test.node.chain.world import Chain
 
 ROOT = Path(__file__).parent.parent.parent.parent
-KILLS = 3
+KILLS = int(os.environ.get("KILL_ROUNDS", "3"))
+"""How often it is killed; `KILL_ROUNDS=300` with `--timeout 1800` is the long form."""
 CALLBACKS = 12
 
 
