@@ -55,9 +55,6 @@ compat-tgi: setup $(COMPAT_TGI)/.ready ## TGI's own Python client against the mo
 soak-service: setup ## Thousands of requests to the TGI service (REQUESTS=20000): its memory stays flat
 	SOAK_REQUESTS=$(or $(REQUESTS),20000) pytest -s -m e2e test/service/test_leak.py
 
-image-service: setup ## The TGI service's image, built and run with a Docker engine of the test's own
-	pytest -m e2e --timeout 1800 test/service/test_image.py
-
 chaos: setup ## SIGKILL at random moments under load (ROUNDS=200): accepted is finished, nothing lost or doubled
 	CHAOS_ROUNDS=$(or $(ROUNDS),200) pytest -m e2e --timeout 3600 test/chaos
 
@@ -178,4 +175,4 @@ clean: ## Removes what can be built again
 help: ## This list
 	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo up test test-contracts test-python e2e compat compat-tgi chaos lint bench-gas bench-node bench-service soak-service image-service bench-chain audit audit-release audit-coverage audit-static audit-symbolic audit-mutation fmt setup contracts release abis lock clean help
+.PHONY: demo up test test-contracts test-python e2e compat compat-tgi chaos lint bench-gas bench-node bench-service soak-service bench-chain audit audit-release audit-coverage audit-static audit-symbolic audit-mutation fmt setup contracts release abis lock clean help
