@@ -464,17 +464,17 @@ contract CoordinatorOverlapTest is Payments {
             _fundNode(alice, address(token), escrows[i]);
             uint32 id = consumer.subscribe(_verified(address(token), escrows[i], 0));
             _deliverPaid(alice, id, 1);
+            vm.record();
             (uint32 expiry, Wallet wallet, uint256 escrowed) =
                 coordinator.proofRequests(_responseKey(id, 1, alice));
+            (bytes32[] memory slots,) = vm.accesses(address(coordinator));
             assertEq(expiry, START + 604_800);
             assertEq(address(wallet), address(nodeWallet));
             assertEq(escrowed, escrows[i]);
 
-            vm.record();
             verifier.verdict(id, 1, alice, true);
-            (, bytes32[] memory written) = vm.accesses(address(coordinator));
-            for (uint256 w = 0; w < written.length; w++) {
-                assertEq(vm.load(address(coordinator), written[w]), 0);
+            for (uint256 slot = 0; slot < slots.length; slot++) {
+                assertEq(vm.load(address(coordinator), slots[slot]), 0);
             }
             assertEq(token.balanceOf(address(nodeWallet)), 2 * escrows[i]);
         }
