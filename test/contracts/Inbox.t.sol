@@ -81,6 +81,16 @@ contract InboxTest is Deployment {
         }
     }
 
+    /// @dev Forge itself sets no limit to a contract's code, chains do (EIP-170)
+    function test_NoBlobExceedsTheCodeSizeLimit() public {
+        uint64 nonce = vm.getNonce(address(inbox));
+        vm.startPrank(alice);
+        inbox.write(CONTAINER_HASH, "", new bytes(24_571), "");
+        assertEq(vm.computeCreateAddress(address(inbox), nonce).code.length, 24_576);
+        inbox.write(CONTAINER_HASH, "", new bytes(24_572), "");
+        assertEq(vm.getNonce(address(inbox)), nonce + 1, "no contract for the longer one");
+    }
+
     /// @dev All three parts together exceed what a contract may hold
     function test_ReadsBackThreeLongParts() public {
         bytes memory long = new bytes(10_000);
