@@ -1,8 +1,12 @@
 """What every test can rely on."""
 
+import signal
 import sys
 
 import pytest
+
+# A run in the background of a shell ignores Ctrl-C, and so would every process that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Taken before any test module is imported.
 RECURSION_LIMIT = sys.getrecursionlimit()
