@@ -45,6 +45,16 @@ async def chain_id_endpoint() -> AsyncIterator[str]:
         await runner.cleanup()
 
 
+async def hello_after_a_while(request: web.Request) -> web.StreamResponse:
+    """Streams as late as a model would.
+
+    The library takes its first read from the network for the job id, whatever is in it; with a
+    container that answers at once the text may be in it too.
+    """
+    await asyncio.sleep(0.3)
+    return await streaming(b"Hel", b"lo")(request)
+
+
 @pytest.fixture
 async def told(
     tmp_path: Path,
@@ -54,7 +64,7 @@ async def told(
     chain = FakeChain()
     async with (
         ScriptedContainer().serve() as plain,
-        ScriptedContainer(answer=streaming(b"Hel", b"lo")).serve() as streamed,
+        ScriptedContainer(answer=hello_after_a_while).serve() as streamed,
         chain_id_endpoint() as rpc_url,
         running_node(
             {
