@@ -131,8 +131,11 @@ class Running:
 
     def rest(self) -> Done:
         """Waits for the end; returns what was not read yet."""
-        stdout, stderr = self.popen.communicate(timeout=60)
-        return Done(self.popen.returncode, stdout, stderr)
+        assert self.popen.stdout is not None
+        assert self.popen.stderr is not None
+        # Not communicate(): it would miss what came together with a line that was read.
+        stdout, stderr = self.popen.stdout.read(), self.popen.stderr.read()
+        return Done(self.popen.wait(60), stdout, stderr)
 
 
 @pytest.fixture
