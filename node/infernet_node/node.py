@@ -13,9 +13,9 @@ from infernet_node.api.app import create_app
 from infernet_node.api.identity import own_networks
 from infernet_node.api.rate_limit import RateLimiter
 from infernet_node.api.services import ChainAccess, Services
-from infernet_node.chain import ChainService
 from infernet_node.chain.key_lock import KeyInUseError, key_lock
 from infernet_node.chain.metrics import ChainMetrics
+from infernet_node.chain.service import ChainService
 from infernet_node.config import Config
 from infernet_node.containers.calls import ContainerClient
 from infernet_node.containers.docker import DockerEngine, EngineError

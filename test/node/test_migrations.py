@@ -13,12 +13,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from infernet_node import chain
+from infernet_node.chain import service
 from infernet_node.store import jobs, migrations
 from infernet_node.store.database import Database, StoreError, metadata
 from test.support.postgres import schema_url
 
-OWNERS = (chain, jobs)
+OWNERS = (service, jobs)
 """Imported so that every table of the node is registered."""
 
 

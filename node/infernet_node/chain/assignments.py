@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from infernet_node.chain.fulfil import Fulfiller
-from infernet_node.chain.fulfilments import Fulfilment, Fulfilments, RowMovedError, Stage
+from infernet_node.chain.fulfilments import Fulfilment, Fulfilments, RowMovedError
+from infernet_node.chain.stages import Stage
 
 log = structlog.get_logger(__name__)
 

@@ -22,7 +22,7 @@ from infernet_node.chain.contracts import Consumer, Coordinator, answer, read
 from infernet_node.chain.decisions import Action, Step, decide, is_allowed
 from infernet_node.chain.delegations import Delegation, Delegations
 from infernet_node.chain.escrow import Escrow, EscrowError
-from infernet_node.chain.fulfilments import REORGANISED, Fulfilment, Fulfilments, Stage
+from infernet_node.chain.fulfilments import REORGANISED, Fulfilment, Fulfilments
 from infernet_node.chain.journal import Entry, Intent, State
 from infernet_node.chain.metrics import ChainMetrics
 from infernet_node.chain.payments import Payments
@@ -35,6 +35,7 @@ from infernet_node.chain.rpc_errors import (
     if_reverted,
     or_raise,
 )
+from infernet_node.chain.stages import Stage
 from infernet_node.chain.transactions import Transactions
 from infernet_protocol.output import Delivery
 

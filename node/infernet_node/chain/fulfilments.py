@@ -12,7 +12,6 @@ the transaction.
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import cache
 from typing import Any, cast
 
@@ -37,6 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infernet_node.chain.columns import RowId
+from infernet_node.chain.stages import OPEN, Stage
 from infernet_node.chain.words import WORD, pack, unpack
 from infernet_node.store.database import Database, metadata
 from infernet_protocol.output import Delivery
@@ -47,25 +47,6 @@ _VERIFIER_WORD = 7
 _A_MONTH = 30 * 86400
 REORGANISED = "removed by a reorganisation"
 
-
-class Stage(StrEnum):
-    """Where an interval is on its way to an answer."""
-
-    DUE = "due"
-    INPUTS = "inputs"
-    """The consumer's inputs are recorded."""
-    COMPUTED = "computed"
-    """The containers' output is recorded."""
-    SUBMITTED = "submitted"
-    """The transaction is recorded."""
-    ANSWERED = "answered"
-    ANSWERED_BY_ANOTHER = "answered by another"
-    FAILED = "failed"
-    EXPIRED = "expired"
-    IGNORED = "ignored"
-
-
-OPEN = (Stage.DUE, Stage.INPUTS, Stage.COMPUTED, Stage.SUBMITTED)
 
 fulfilments_table = Table(
     "chain_fulfilments",
@@ -116,7 +97,7 @@ class Fulfilment:
 
     @property
     def open(self) -> bool:
-        return self.stage in OPEN
+        return self.stage.open
 
     @property
     def reference(self) -> str:

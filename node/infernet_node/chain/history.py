@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from infernet_node.chain.fulfilments import Stage, fulfilments_table
+from infernet_node.chain.fulfilments import fulfilments_table
 from infernet_node.chain.journal import signatures_table, transactions_table
+from infernet_node.chain.stages import Stage
 from infernet_node.chain.subscriptions import Tracking, subscriptions_table
 from infernet_node.store.database import Database
 

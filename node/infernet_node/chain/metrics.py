@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from infernet_node.chain.fulfilments import Stage
+from infernet_node.chain.stages import ENDS
 from infernet_node.metrics import PREFIX
 
 
@@ -54,9 +54,8 @@ class ChainMetrics:
             "chain_balance_coins", "Native coin of the account that sends transactions."
         )
         # So that a state that has not occurred yet reads 0 and not nothing.
-        for stage in Stage:
-            if stage not in (Stage.DUE, Stage.INPUTS, Stage.COMPUTED, Stage.SUBMITTED):
-                self.intervals.labels(str(stage))
+        for stage in ENDS:
+            self.intervals.labels(str(stage))
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         return Counter(name, about, labels, namespace=PREFIX, registry=self._registry)

@@ -5,11 +5,12 @@ from collections import Counter
 import structlog
 
 from infernet_node.chain.contracts import Coordinator, read_all
-from infernet_node.chain.fulfilments import Fulfilment, Fulfilments, Stage
+from infernet_node.chain.fulfilments import Fulfilment, Fulfilments
 from infernet_node.chain.journal import Intent
 from infernet_node.chain.metrics import ChainMetrics
 from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import RevertError, or_raise
+from infernet_node.chain.stages import Stage
 from infernet_node.chain.transactions import Transactions
 
 log = structlog.get_logger(__name__)

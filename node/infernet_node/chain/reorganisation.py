@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from infernet_node.chain.delegations import Delegations, Phase
-from infernet_node.chain.fulfilments import REORGANISED, Fulfilment, Fulfilments, Stage
+from infernet_node.chain.fulfilments import REORGANISED, Fulfilment, Fulfilments
+from infernet_node.chain.stages import Stage
 from infernet_node.chain.subscriptions import Subscriptions
 from infernet_node.chain.transactions import Transactions
 

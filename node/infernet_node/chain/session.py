@@ -17,7 +17,7 @@ from infernet_node.chain.delegated import DelegatedRequests
 from infernet_node.chain.delegations import Delegation, Delegations, Phase
 from infernet_node.chain.escrow import Escrow
 from infernet_node.chain.fulfil import Fulfiller
-from infernet_node.chain.fulfilments import Fulfilment, Fulfilments, Stage
+from infernet_node.chain.fulfilments import Fulfilment, Fulfilments
 from infernet_node.chain.header import Header
 from infernet_node.chain.identity import ChainIdentity, genesis_hash
 from infernet_node.chain.listener import Found, Listener, Step
@@ -29,6 +29,7 @@ from infernet_node.chain.reorganisation import Reorganisation
 from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import RpcError, or_raise
 from infernet_node.chain.scheduler import Over, Scheduler
+from infernet_node.chain.stages import Stage
 from infernet_node.chain.subscriptions import Subscriptions
 from infernet_node.chain.tracker import Tracker
 from infernet_node.chain.transactions import Transactions

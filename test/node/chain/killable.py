@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from pydantic import SecretStr
 
-from infernet_node.chain import ChainService
+from infernet_node.chain.service import ChainService
 from infernet_node.config import ChainConfig, ContainerConfig
 from infernet_node.config.models import SnapshotSyncConfig, WalletConfig
 from infernet_node.store.database import Database

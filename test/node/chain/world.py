@@ -13,8 +13,8 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from pydantic import SecretStr
 
-from infernet_node.chain import ChainService
 from infernet_node.chain.contracts import Function
+from infernet_node.chain.service import ChainService
 from infernet_node.config import ChainConfig, ContainerConfig
 from infernet_node.config.models import SnapshotSyncConfig, WalletConfig
 from infernet_node.store.database import Database
