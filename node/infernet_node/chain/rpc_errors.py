@@ -76,8 +76,10 @@ class RevertError(RpcError):
     @property
     def text(self) -> str:
         """Everything known about the reason, for logs and for matching by substring."""
-        parts = [self.message, self.name or _reason(self.data)]
-        return ": ".join(part for part in parts if part)
+        reason = self.name or _reason(self.data)
+        # Most clients spell the reason out in their own words already.
+        said = bool(reason) and reason in self.message
+        return ": ".join(part for part in (self.message, "" if said else reason) if part)
 
 
 def or_raise(result: T | RpcError) -> T:

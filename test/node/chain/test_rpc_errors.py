@@ -61,8 +61,16 @@ def test_reasons_are_spelled_out() -> None:
     message = bytes.fromhex("08c379a0") + encode(["string"], ["no thanks"])
     panic = bytes.fromhex("4e487b71") + encode(["uint256"], [0x11])
 
-    assert "no thanks" in RevertError("execution reverted", message).text
+    assert RevertError("execution reverted", message).text == "execution reverted: no thanks"
     assert "panic 0x11" in RevertError("execution reverted", panic).text
+
+
+def test_a_reason_that_the_endpoint_spells_out_is_not_said_twice() -> None:
+    message = bytes.fromhex("08c379a0") + encode(["string"], ["no thanks"])
+
+    error = RevertError("execution reverted: no thanks", message)
+
+    assert error.text == "execution reverted: no thanks"
 
 
 @pytest.mark.parametrize("data", [b"\x08\xc3\x79\xa0", bytes.fromhex("08c379a0") + b"\xff" * 64])
