@@ -1,107 +1,14 @@
 """Money: no work without the means to pay, collateral where a proof is asked, income in the end."""
 
-from dataclasses import dataclass
-from typing import Any
-
 import pytest
 
-from infernet_node.chain.contracts import Function
 from infernet_node.config import ContainerConfig
 from infernet_protocol.subscription import ZERO_ADDRESS
+from test.node.chain.market import PRICE, Market, Terms, token, verifier
 from test.node.chain.world import CONTAINER, DEPLOYER, NODE, REQUESTER, Chain, Log, Node, Pipeline
-from test.support.anvil import Anvil
 from test.support.contracts import create
 
-PRICE = 1_000
-TERMS = "(string,uint32,uint32,uint16,bool,address,uint256,address,address)"
 OTHER_TOKEN = "0x" + "77" * 20
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What a paid request offers."""
-
-    wallet: str
-    token: str = ZERO_ADDRESS
-    amount: int = PRICE
-    verifier: str = ZERO_ADDRESS
-    period: int = 0
-    frequency: int = 1
-
-    def values(self) -> tuple[Any, ...]:
-        head = (CONTAINER, self.frequency, self.period, 1, False)
-        return (*head, self.token, self.amount, self.wallet, self.verifier)
-
-
-@dataclass
-class Market:
-    """A paying consumer with its wallet, and the node's wallet."""
-
-    chain: Chain
-
-    @property
-    def consumer(self) -> str:
-        return self.chain.contracts["RecordingConsumer"]
-
-    def wallet(self, owner: str) -> str:
-        factory = self.chain.contracts["WalletFactory"]
-        function = Function("createWallet", ("address",), ("address",))
-        address = str(self.chain.call(factory, function, owner))
-        self.chain.send(factory, function, owner)
-        self.chain.anvil.mine()
-        return address
-
-    def fund(self, wallet: str, amount: int, token: str = ZERO_ADDRESS) -> None:
-        if token == ZERO_ADDRESS:
-            self.chain.anvil.rpc("anvil_setBalance", wallet, hex(amount))
-        else:
-            self.chain.send(token, Function("mint", ("address", "uint256")), wallet, amount)
-            self.chain.anvil.mine()
-
-    def approve(self, wallet: str, amount: int, token: str = ZERO_ADDRESS) -> None:
-        function = Function("approve", ("address", "address", "uint256"))
-        self.chain.send(wallet, function, self.consumer, token, amount)
-        self.chain.anvil.mine()
-
-    def paying_wallet(self, token: str = ZERO_ADDRESS) -> str:
-        wallet = self.wallet(REQUESTER)
-        self.fund(wallet, 10 * PRICE, token)
-        self.approve(wallet, 10 * PRICE, token)
-        return wallet
-
-    def request(self, terms: Terms) -> int:
-        function = Function("request", (TERMS, "bytes"), ("uint32",))
-        inputs = bytes.fromhex("00" * 31 + "20" + "00" * 64)
-        self.chain.send(self.consumer, function, terms.values(), inputs)
-        self.chain.anvil.mine()
-        return self.chain.next_id - 1
-
-    def subscribe(self, terms: Terms) -> int:
-        function = Function("subscribe", (TERMS,), ("uint32",))
-        self.chain.send(self.consumer, function, terms.values())
-        self.chain.anvil.mine()
-        return self.chain.next_id - 1
-
-    def balance(self, wallet: str, token: str = ZERO_ADDRESS) -> int:
-        if token == ZERO_ADDRESS:
-            return int(self.chain.anvil.rpc("eth_getBalance", wallet, "latest"), 16)
-        function = Function("balanceOf", ("address",), ("uint256",))
-        return int(self.chain.call(token, function, wallet))
-
-    def withdrawable_by_node(self, wallet: str, amount: int) -> bool:
-        """Whether the node's wallet has so much that no escrow locks."""
-        function = Function("withdraw", ("address", "uint256"))
-        data = "0x" + function.encode(ZERO_ADDRESS, amount).hex()
-        call = {"from": NODE, "to": wallet, "data": data}
-        try:
-            self.chain.anvil.rpc("eth_call", call, "latest")
-        except AssertionError:
-            return False
-        return True
-
-
-def token(anvil: Anvil) -> str:
-    return create(anvil, DEPLOYER, "TestToken", source="Tokens.sol")
 
 
 @pytest.fixture
@@ -222,18 +129,6 @@ async def test_an_offer_that_is_not_good_enough_is_ignored(
     await paid_node.until(lambda: log.has(pattern))
 
     assert pipeline.runs == []
-
-
-def verifier(chain: Chain, mode: int) -> str:
-    """A TestVerifier for the native coin. Mode 0 is optimistic, 1 says yes at once."""
-    registry = chain.contracts["Registry"]
-    address = create(
-        chain.anvil, DEPLOYER, "TestVerifier", ("address", "address"), (registry, DEPLOYER)
-    )
-    chain.send(address, Function("support", ("address", "uint256")), ZERO_ADDRESS, 0)
-    chain.send(address, Function("set", ("uint8",)), mode)
-    chain.anvil.mine()
-    return address
 
 
 async def test_a_proof_is_backed_by_collateral_and_paid_when_it_holds(
