@@ -68,10 +68,10 @@ class Metrics:
             _REQUEST_SECONDS,
             "route",
         )
-        self.store_writes = self._counter("store_writes", "Changes of rows of jobs, committed.")
+        self.store_writes = self._counter("store_writes", "Changes of rows, committed.")
         self.store_commit_seconds = self._histogram(
             "store_commit_duration_seconds",
-            "Transactions that wrote rows of jobs, each with all that was waiting.",
+            "Transactions that wrote them, each with all that was waiting.",
             _REQUEST_SECONDS,
         )
 

@@ -79,15 +79,14 @@ async def assemble(config: Config, runtime: str | None, stack: AsyncExitStack) -
     Raises:
         StartError: if the store cannot be opened.
     """
-    database = await _open_store(config)
+    metrics = Metrics()
+    database = await _open_store(config, metrics)
     stack.push_async_callback(database.close)
     client = await ContainerClient.open(config.jobs.max_answer_bytes)
     stack.push_async_callback(client.close)
     endpoints = endpoints_of(config.containers, runtime)
-    metrics = Metrics()
     pipeline = Pipeline(endpoints, client, metrics)
-    store = JobStore(database, metrics)
-    stack.push_async_callback(store.close)
+    store = JobStore(database)
     chain = _chain(config, pipeline, database, metrics, stack) if config.chain.enabled else None
     if chain:
         stack.push_async_callback(chain.port.close)
@@ -267,8 +266,8 @@ def store_url(config: Config) -> str:
     return config.store.url or f"sqlite+aiosqlite:///{beside_the_log}"
 
 
-async def _open_store(config: Config) -> Database:
+async def _open_store(config: Config, metrics: Metrics) -> Database:
     try:
-        return await Database.open(store_url(config))
+        return await Database.open(store_url(config), metrics)
     except StoreError as error:
         raise StartError(f"store.url: {error}") from error

@@ -170,7 +170,6 @@ class StoreMachine(RuleBasedStateMachine):
         assert self.run(self.store.count_running()) == len(running)
 
     def teardown(self) -> None:
-        self.run(self.store.close())
         self.run(self.database.close())
         self.runner.close()
         self.directory.cleanup()

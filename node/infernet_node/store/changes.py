@@ -1,7 +1,7 @@
 """Who wants to hear when a job changes."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
@@ -12,6 +12,8 @@ class Changes:
         self._followers: dict[str, set[asyncio.Event]] = {}
         self.closed = False
         """Whether following is over, because the node stops."""
+        self.spread: Callable[[str], None] = lambda job_id: None
+        """Told of each change that happened here, for those who follow elsewhere."""
 
     def __len__(self) -> int:
         return sum(map(len, self._followers.values()))
@@ -30,12 +32,21 @@ class Changes:
                 self._followers.pop(job_id, None)
 
     def tell(self, job_id: str) -> None:
-        """Wakes the followers of a job."""
+        """Wakes the followers of a job that was changed by this process."""
+        self.wake(job_id)
+        self.spread(job_id)
+
+    def wake(self, job_id: str) -> None:
+        """Wakes the followers of a job, whoever changed it."""
         for event in self._followers.get(job_id, ()):
             event.set()
 
     def close(self) -> None:
         """Wakes everybody for the last time."""
         self.closed = True
+        self.wake_all()
+
+    def wake_all(self) -> None:
+        """Wakes everybody: any job may have changed."""
         for job_id in self._followers:
-            self.tell(job_id)
+            self.wake(job_id)

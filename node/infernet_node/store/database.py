@@ -12,9 +12,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import StaticPool
 
+from infernet_node.metrics import Metrics
 from infernet_node.store.cancellation import to_the_end
+from infernet_node.store.group_commit import GroupCommit
 from infernet_node.store.migrations import MigrationError, migrate
-from infernet_node.store.shared_commit import SharedCommit
 
 metadata = MetaData()
 """Every table of the node registers here, in the module that owns it."""
@@ -33,14 +34,14 @@ class Database:
     fair and never fails with "database is locked".
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, metrics: Metrics) -> None:
         self._engine = engine
         self._one_at_a_time = asyncio.Lock() if engine.dialect.name == "sqlite" else None
-        self.shared = SharedCommit(self.transaction)
+        self.shared = GroupCommit(self.transaction, metrics)
         """Where concurrent writes share transactions."""
 
     @classmethod
-    async def open(cls, url: str) -> Self:
+    async def open(cls, url: str, metrics: Metrics | None = None) -> Self:
         """Connects, looks whether the file is sound, and brings the tables up to date.
 
         Args:
@@ -51,13 +52,13 @@ class Database:
             StoreError: if there is no usable database.
         """
         try:
-            return await cls._open(url)
+            return await cls._open(url, metrics or Metrics())
         except (SQLAlchemyError, sqlite3.Error, ImportError, OSError, MigrationError) as error:
             reason = getattr(error, "orig", None) or error
             raise StoreError(f"{_without_password(url)} cannot be opened: {reason}") from error
 
     @classmethod
-    async def _open(cls, url: str) -> Self:
+    async def _open(cls, url: str, metrics: Metrics) -> Self:
         # Parameters hold what callers ask, which is nothing for a log.
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
@@ -78,7 +79,7 @@ class Database:
         except BaseException:
             await engine.dispose()
             raise
-        return cls(engine)
+        return cls(engine, metrics)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -104,6 +105,8 @@ class Database:
                 await to_the_end(connection.close())
 
     async def close(self) -> None:
+        """Disconnects once every write that was begun is committed."""
+        await self.shared.flush()
         await self._engine.dispose()
 
 

@@ -1,89 +1,110 @@
-"""Many small writes in few transactions."""
+"""Writes of many callers in one transaction, each with its own result."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infernet_node.metrics import Metrics
-from infernet_node.store.database import Database
+from infernet_node.store.cancellation import to_the_end
+
+R = TypeVar("R")
+T = TypeVar("T")
 
 Row = dict[str, Any]
-Operation = Callable[[AsyncConnection, list[Row]], Awaitable[list[bool]]]
-"""Writes rows and says of each whether it took effect."""
+Operation = Callable[[AsyncConnection, Sequence[R]], Awaitable[Sequence[T]]]
+"""Writes rows, and returns one result for each; an exception among them is that row's own."""
 
-_Waiting = dict[Operation, list[tuple[Row, asyncio.Future[bool]]]]
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    row: Any
+    done: asyncio.Future[Any]
+
+
+_Group = dict[Operation[Any, Any], list[_Write]]
 
 
 class GroupCommit:
     """Gathers the writes that arrive while one transaction is committed into the next one.
 
-    A lone write is committed at once; a thousand a second share their waits for the disk.
-    Writes of one group have no order among each other, so the next write to a row must wait
-    for the one before.
+    A lone write is committed at once; a thousand a second share their statements and their
+    wait for the disk. Writes of one group have no order among each other, so whoever writes
+    a row twice waits for the first write before the second.
+
+    Args:
+        transaction: opens a transaction of the database.
     """
 
-    def __init__(self, database: Database, metrics: Metrics) -> None:
-        self._database = database
+    def __init__(
+        self,
+        transaction: Callable[[], AbstractAsyncContextManager[AsyncConnection]],
+        metrics: Metrics,
+    ) -> None:
+        self._transaction = transaction
         self._metrics = metrics
-        self._waiting: _Waiting = {}
+        self._waiting: _Group = {}
         self._writer: asyncio.Task[None] | None = None
 
-    async def write(self, operation: Operation, row: Row) -> bool:
-        """Returns, once it is committed, whether the row took effect.
+    async def write(self, operation: Operation[R, T], row: R) -> T:
+        """Returns the operation's result for a row once it is committed.
 
-        The write happens even if the caller is cancelled meanwhile.
+        The write happens even if the caller is cancelled, who hears of that afterwards.
+
+        Raises:
+            Exception: what the operation raised for this row.
         """
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(operation, []).append((row, done))
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(operation, []).append(_Write(row, done))
         if self._writer is None:
-            self._writer = asyncio.create_task(self._write_all())
-        return await done
+            self._writer = asyncio.create_task(self._commit_all())
+        return await to_the_end(done)
 
     async def flush(self) -> None:
         """Returns once nothing is waiting to be committed."""
         while self._writer:
             await asyncio.wait([self._writer])
 
-    async def _write_all(self) -> None:
+    async def _commit_all(self) -> None:
         while self._waiting:
             group, self._waiting = self._waiting, {}
-            if not await self._committed(group):
+            if not await self._commit(group):
                 await self._commit_each(group)
         self._writer = None
 
-    async def _committed(self, group: _Waiting) -> bool:
+    async def _commit(self, group: _Group) -> bool:
         """Commits a group; ``False`` if it failed and may succeed in parts."""
-        outcomes: list[tuple[asyncio.Future[bool], bool]] = []
+        results: list[tuple[asyncio.Future[Any], Any]] = []
         try:
             with self._metrics.store_commit_seconds.time():
-                async with self._database.transaction() as connection:
+                async with self._transaction() as connection:
                     for operation, writes in group.items():
-                        effects = await operation(connection, [row for row, _ in writes])
-                        outcomes += zip((done for _, done in writes), effects, strict=True)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the writers must hear of it
-            futures = [done for writes in group.values() for _, done in writes]
+                        written = await operation(connection, [write.row for write in writes])
+                        results += zip((write.done for write in writes), written, strict=True)
+        except Exception as error:  # noqa: BLE001 - whatever it is, its writer must hear of it
+            futures = [write.done for writes in group.values() for write in writes]
             if len(futures) > 1:
                 return False
-            _settle(futures[0], error)
+            futures[0].set_exception(error)
             return True
-        self._metrics.store_writes.inc(len(outcomes))
-        for done, effect in outcomes:
-            _settle(done, effect)
+        self._metrics.store_writes.inc(len(results))
+        for done, result in results:
+            _settle(done, result)
         return True
 
-    async def _commit_each(self, group: _Waiting) -> None:
+    async def _commit_each(self, group: _Group) -> None:
         """Keeps one bad row from taking the others of its group with it."""
         for operation, writes in group.items():
             for write in writes:
-                await self._committed({operation: [write]})
+                await self._commit({operation: [write]})
 
 
-def _settle(done: asyncio.Future[bool], outcome: bool | Exception) -> None:
-    if done.done():
-        return  # Its writer was cancelled.
-    if isinstance(outcome, Exception):
-        done.set_exception(outcome)
+def _settle(done: asyncio.Future[Any], result: Any) -> None:
+    # A conflict is one row's own matter and does not undo the others.
+    if isinstance(result, Exception):
+        done.set_exception(result)
     else:
-        done.set_result(outcome)
+        done.set_result(result)

@@ -1,68 +1,21 @@
 """Off-chain jobs as rows: written before anything is answered, moved by compare-and-set."""
 
-import json
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
+from uuid import uuid4
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    Float,
-    Index,
-    Integer,
-    RowMapping,
-    String,
-    Table,
-    Text,
-    bindparam,
-    delete,
-    func,
-    insert,
-    literal_column,
-    select,
-    update,
-)
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infernet_node.json_text import serialise
 from infernet_node.metrics import Metrics
 from infernet_node.store.changes import Changes
-from infernet_node.store.database import Database, metadata
+from infernet_node.store.claims import Claims
+from infernet_node.store.database import Database
 from infernet_node.store.group_commit import GroupCommit, Row
 from infernet_node.store.job import FinishedJobs, Job, JobKind, RequestKey
+from infernet_node.store.job_rows import RUNNING, job_of, jobs_table
 from infernet_protocol.messages import ContainerResult, JobStatus
-
-_jobs = Table(
-    "jobs",
-    metadata,
-    Column("id", String(128), primary_key=True),
-    Column("owner", String(64), nullable=False),
-    Column("kind", String(8), nullable=False),
-    Column("status", String(8), nullable=False),
-    Column("containers", Text, nullable=False),
-    Column("data", Text, nullable=False),
-    Column("requires_proof", Boolean, nullable=False),
-    Column("results", Text, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("created_at", Float, nullable=False),
-    Column("finished_at", Float),
-    Column("request_key", String(160)),
-    Column("request_digest", String(64)),
-)
-_OF_REQUEST = _jobs.c.request_key.is_not(None)
-Index(
-    "jobs_by_request",
-    _jobs.c.owner,
-    _jobs.c.request_key,
-    unique=True,
-    sqlite_where=_OF_REQUEST,
-    postgresql_where=_OF_REQUEST,
-)
-Index("jobs_by_owner", _jobs.c.owner, _jobs.c.created_at)
-Index("jobs_by_end", _jobs.c.finished_at)
-# A literal, since SQLite does not match a partial index with a bound parameter.
-_RUNNING = _jobs.c.status == literal_column("'running'")
-Index("jobs_running", _jobs.c.created_at, sqlite_where=_RUNNING, postgresql_where=_RUNNING)
 
 _NO_DATA = "{}"
 _LISTED = 100_000
@@ -81,19 +34,19 @@ class JobStore:
     The cache assumes that this process alone writes the rows of the jobs it runs.
     """
 
-    def __init__(self, database: Database, metrics: Metrics | None = None) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._group = GroupCommit(database, metrics or Metrics())
         self.changes = Changes()
         """Told of every change of a job, once it is committed."""
         self._running: dict[str, Job] = {}
-        self._finished = FinishedJobs(_CACHED_JOBS, _CACHED_BYTES)
+        self._finished = FinishedJobs(0 if shared else _CACHED_JOBS, _CACHED_BYTES)
 
-    async def insert(self, job: Job, data_text: bytes) -> None:
+    async def insert(self, job: Job, data_text: bytes, *, claimed: bool = True) -> None:
         """Adds a running job.
 
         Args:
             data_text: JSON of the job's data.
+            claimed: whether this process will run it; else any may take it.
         """
         row = {
             "id": job.id,
@@ -109,13 +62,13 @@ class JobStore:
             "request_key": job.request.key if job.request else None,
             "request_digest": job.request.digest if job.request else None,
         }
-        await self._group.write(_insert, row)
+        await self._database.shared.write(_insert, row)
         self._running[job.id] = job
 
     async def record(self, job: Job, results: Sequence[ContainerResult]) -> bool:
-        """Keeps the results so far; ``False`` if the job is no longer running."""
+        """Keeps the results so far; ``False`` if the job has ended or is another process's."""
         row = {"job": job.id, "results": _text(results)}
-        moved = await self._group.write(_record, row)
+        moved = await self._database.shared.write(_record, row)
         if moved:
             job.results = list(results)
             self.changes.tell(job.id)
@@ -124,7 +77,7 @@ class JobStore:
     async def finish(
         self, job: Job, status: JobStatus, results: Sequence[ContainerResult], now: float
     ) -> bool:
-        """Ends a job; ``False`` if it is no longer running.
+        """Ends a job; ``False`` if it has ended already or is another process's.
 
         Args:
             now: UNIX seconds.
@@ -132,7 +85,7 @@ class JobStore:
         text = _text(results)
         row = {"job": job.id, "results": text, "status": status, "finished_at": now}
         try:
-            moved = await self._group.write(_finish, row)
+            moved = await self._database.shared.write(_finish, row)
         finally:
             # Even if we are cancelled the row may move; from here on it is what counts.
             self._running.pop(job.id, None)
@@ -154,8 +107,8 @@ class JobStore:
 
     async def of_request(self, owner: str, key: str) -> tuple[str, RequestKey] | None:
         """Returns the id of the job that an owner asked for under a key, and what was asked."""
-        query = select(_jobs.c.id, _jobs.c.request_digest).where(
-            _jobs.c.owner == owner, _jobs.c.request_key == key
+        query = select(jobs_table.c.id, jobs_table.c.request_digest).where(
+            jobs_table.c.owner == owner, jobs_table.c.request_key == key
         )
         async with self._database.transaction() as connection:
             row = (await connection.execute(query)).one_or_none()
@@ -164,7 +117,7 @@ class JobStore:
     async def delete(self, job: Job) -> None:
         """Forgets a job and all that is known of it."""
         async with self._database.transaction() as connection:
-            await connection.execute(delete(_jobs).where(_jobs.c.id == job.id))
+            await connection.execute(delete(jobs_table).where(jobs_table.c.id == job.id))
         self._running.pop(job.id, None)
         self._finished.discard(job.id)
         self.changes.tell(job.id)
@@ -172,43 +125,28 @@ class JobStore:
     async def ids(self, owner: str, statuses: Collection[JobStatus]) -> list[str]:
         """Returns an owner's job ids, the newest 100,000 of them, running ones first."""
         query = (
-            select(_jobs.c.id)
-            .where(_jobs.c.owner == owner, _jobs.c.status.in_(statuses))
-            .order_by(_RUNNING.desc(), _jobs.c.created_at.desc())
+            select(jobs_table.c.id)
+            .where(jobs_table.c.owner == owner, jobs_table.c.status.in_(statuses))
+            .order_by(RUNNING.desc(), jobs_table.c.created_at.desc())
             .limit(_LISTED)
         )
         async with self._database.transaction() as connection:
             return list((await connection.execute(query)).scalars())
 
     async def count_running(self) -> int:
-        query = select(func.count()).select_from(_jobs).where(_RUNNING)
+        query = select(func.count()).select_from(jobs_table).where(RUNNING)
         async with self._database.transaction() as connection:
             return (await connection.execute(query)).scalar_one()
 
     async def resume(self) -> list[Job]:
         """Returns the jobs that the end of an earlier process interrupted, the oldest first.
 
-        Each counts one more attempt.
+        Only for a store that this process uses alone. Each that was not given back counts one
+        more attempt.
         """
-        mine = (_RUNNING, _jobs.c.kind != JobKind.REPORTED)
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                update(_jobs).where(*mine).values(attempts=_jobs.c.attempts + 1)
-            )
-            rows = await connection.execute(select(_jobs).where(*mine).order_by(_jobs.c.created_at))
-            jobs = [_job(row) for row in rows.mappings()]
+        jobs = await self.claims.take_all()
         self._running.update((job.id, job) for job in jobs)
         return jobs
-
-    async def excuse_interruption(self) -> None:
-        """Takes back one attempt of each running job: a planned stop is not the job's fault."""
-        statement = (
-            update(_jobs)
-            .where(_RUNNING, _jobs.c.kind == JobKind.JOB)
-            .values(attempts=_jobs.c.attempts - 1)
-        )
-        async with self._database.transaction() as connection:
-            await connection.execute(statement)
 
     async def report(
         self, job_id: str, owner: str, status: JobStatus, containers: list[str], now: float
@@ -226,7 +164,7 @@ class JobStore:
         """
         change = {"status": status, "finished_at": None if status == "running" else now}
         async with self._database.transaction() as connection:
-            query = select(_jobs).where(_jobs.c.id == job_id).with_for_update()
+            query = select(jobs_table).where(jobs_table.c.id == job_id).with_for_update()
             known = (await connection.execute(query)).mappings().one_or_none()
             if known is None:
                 row = {
@@ -240,11 +178,11 @@ class JobStore:
                     "attempts": 1,
                     "created_at": now,
                 }
-                await connection.execute(insert(_jobs).values(row | change))
+                await connection.execute(insert(jobs_table).values(row | change))
             elif known["kind"] != JobKind.REPORTED:
                 raise ReportRefusedError("The node runs this job itself")
             elif known["status"] == "running":
-                await connection.execute(update(_jobs).where(_jobs.c.id == job_id).values(change))
+                await connection.execute(update(jobs_table).where(jobs_table.c.id == job_id).values(change))
             elif known["status"] != status:
                 raise ReportRefusedError(f"The job has already ended: {known['status']}")
         self.changes.tell(job_id)
@@ -260,39 +198,54 @@ class JobStore:
         Returns:
             How many were deleted.
         """
-        ended = _jobs.c.finished_at
-        silent = (_jobs.c.kind == JobKind.REPORTED) & (_jobs.c.created_at < ended_before)
+        ended = jobs_table.c.finished_at
+        silent = (jobs_table.c.kind == JobKind.REPORTED) & (jobs_table.c.created_at < ended_before)
         async with self._database.transaction() as connection:
             surplus = select(ended).where(ended.is_not(None)).order_by(ended.desc()).offset(keep)
             newest_surplus = (await connection.execute(surplus.limit(1))).scalar_one_or_none()
             limit = max(ended_before, newest_surplus or 0)
-            too_old = select(_jobs.c.id).where((ended <= limit) | (_RUNNING & silent))
+            too_old = select(jobs_table.c.id).where((ended <= limit) | (RUNNING & silent))
             statement = (
-                delete(_jobs)
-                .where(_jobs.c.id.in_(too_old.limit(_DELETED_AT_ONCE)))
-                .returning(_jobs.c.id)
+                delete(jobs_table)
+                .where(jobs_table.c.id.in_(too_old.limit(_DELETED_AT_ONCE)))
+                .returning(jobs_table.c.id)
             )
             deleted = (await connection.execute(statement)).scalars().all()
         for job_id in deleted:
             self._finished.discard(job_id)
         return len(deleted)
 
-    async def close(self) -> None:
-        """Returns once every write that was begun is committed."""
-        await self._group.flush()
+    async def _record(self, connection: AsyncConnection, rows: list[Row]) -> list[bool]:
+        return await self._move(connection, _SET_RESULTS, rows)
+
+    async def _finish(self, connection: AsyncConnection, rows: list[Row]) -> list[bool]:
+        return await self._move(connection, _SET_END, rows)
+
+    async def _move(
+        self, connection: AsyncConnection, statement: Any, rows: list[Row]
+    ) -> list[bool]:
+        """Compare-and-set of rows that must be running and ours, in two statements for any
+        number."""
+        ids = [row["job"] for row in rows]
+        ours = (RUNNING, jobs_table.c.lease_owner == self._replica)
+        query = select(jobs_table.c.id).where(jobs_table.c.id.in_(ids), *ours).with_for_update()
+        movable = set((await connection.execute(query)).scalars())
+        if moving := [row for row in rows if row["job"] in movable]:
+            await connection.execute(statement, moving)
+        return [row["job"] in movable for row in rows]
 
     async def _read(self, ids: list[str]) -> dict[str, Job]:
-        query = select(_jobs).where(_jobs.c.id.in_(ids))
+        query = select(jobs_table).where(jobs_table.c.id.in_(ids))
         async with self._database.transaction() as connection:
             rows = (await connection.execute(query)).mappings().all()
-        return {row["id"]: _job(row) for row in rows}
+        return {row["id"]: job_of(row) for row in rows}
 
 
-_ADD = insert(_jobs)
-_OF_JOB = _jobs.c.id == bindparam("job")
-_SET_RESULTS = update(_jobs).where(_OF_JOB).values(results=bindparam("results"))
+_ADD = insert(jobs_table)
+_OF_JOB = jobs_table.c.id == bindparam("job")
+_SET_RESULTS = update(jobs_table).where(_OF_JOB).values(results=bindparam("results"))
 _SET_END = (
-    update(_jobs)
+    update(jobs_table)
     .where(_OF_JOB)
     .values(
         status=bindparam("status"),
@@ -304,44 +257,9 @@ _SET_END = (
 )
 
 
-async def _insert(connection: AsyncConnection, rows: list[Row]) -> list[bool]:
+async def _insert(connection: AsyncConnection, rows: Sequence[Row]) -> list[bool]:
     await connection.execute(_ADD, rows)
     return [True] * len(rows)
-
-
-async def _record(connection: AsyncConnection, rows: list[Row]) -> list[bool]:
-    return await _move(connection, _SET_RESULTS, rows)
-
-
-async def _finish(connection: AsyncConnection, rows: list[Row]) -> list[bool]:
-    return await _move(connection, _SET_END, rows)
-
-
-async def _move(connection: AsyncConnection, statement: Any, rows: list[Row]) -> list[bool]:
-    """Compare-and-set of rows that must be running, in two statements for any number."""
-    ids = [row["job"] for row in rows]
-    query = select(_jobs.c.id).where(_jobs.c.id.in_(ids), _RUNNING).with_for_update()
-    running = set((await connection.execute(query)).scalars())
-    movable = [row for row in rows if row["job"] in running]
-    if movable:
-        await connection.execute(statement, movable)
-    return [row["job"] in running for row in rows]
-
-
-def _job(row: RowMapping) -> Job:
-    return Job(
-        id=row["id"],
-        owner=row["owner"],
-        kind=JobKind(row["kind"]),
-        containers=json.loads(row["containers"]),
-        data=json.loads(row["data"]),
-        requires_proof=row["requires_proof"],
-        created_at=row["created_at"],
-        size=len(row["data"]),
-        status=row["status"],
-        results=json.loads(row["results"]),
-        attempts=row["attempts"],
-    )
 
 
 def _text(value: Any) -> str:

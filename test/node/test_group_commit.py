@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from infernet_node.store.shared_commit import SharedCommit
+from infernet_node.metrics import Metrics
+from infernet_node.store.group_commit import GroupCommit
 
 
 class Transactions:
@@ -42,7 +43,7 @@ async def break_at_odd(_connection: Any, rows: Sequence[int]) -> list[int]:
 
 async def test_a_hundred_writers_share_two_transactions() -> None:
     transactions = Transactions()
-    shared = SharedCommit(transactions)
+    shared = GroupCommit(transactions, Metrics())
 
     results = await asyncio.gather(*(shared.write(double, row) for row in range(100)))
 
@@ -52,7 +53,7 @@ async def test_a_hundred_writers_share_two_transactions() -> None:
 
 @pytest.mark.parametrize("operation", [refuse_odd, break_at_odd])
 async def test_one_bad_row_is_its_writers_own_matter(operation: Any) -> None:
-    shared = SharedCommit(Transactions())
+    shared = GroupCommit(Transactions(), Metrics())
 
     results = await asyncio.gather(
         *(shared.write(operation, row) for row in range(4)), return_exceptions=True
@@ -65,7 +66,7 @@ async def test_one_bad_row_is_its_writers_own_matter(operation: Any) -> None:
 
 async def test_a_cancelled_writer_hears_of_it_once_its_row_is_committed() -> None:
     transactions = Transactions()
-    shared = SharedCommit(transactions)
+    shared = GroupCommit(transactions, Metrics())
     transactions.gate.clear()
     writer = asyncio.create_task(shared.write(double, 1))
     await asyncio.sleep(0)
