@@ -108,7 +108,7 @@ fmt: setup ## Rewrites sources in the project's format
 
 ##@ Set-up
 
-setup: $(VENV)/.ready node_modules/.ready contracts ## Everything the other targets need; safe to repeat
+setup: $(VENV)/.foundry contracts ## Everything the other targets need; safe to repeat
 
 $(VENV)/.ready: requirements/dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"Python 3.11 or newer is needed, $(PYTHON) is {v.major}.{v.minor}: set PYTHON=/path/to/python3.11")'
@@ -136,18 +136,21 @@ $(COMPAT_TGI)/.ready: requirements/compat-tgi.lock
 	@$(COMPAT_TGI)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/compat-tgi.lock
 	@touch $@
 
-node_modules/.ready: package.json package-lock.json $(VENV)/.ready
+node_modules/.ready: package.json package-lock.json
 	@node -e 'process.versions.node.split(".")[0] >= 20 || (console.error(`Node 20 or newer is needed, this is $${process.versions.node}`), process.exit(1))'
 	@echo "installing npm packages ..."
 	@npm ci --silent
+	@touch $@
+
+$(VENV)/.foundry: $(VENV)/.ready node_modules/.ready
 	@for tool in $(FOUNDRY); do ln -sf $(CURDIR)/node_modules/@foundry-rs/$$tool-*/bin/$$tool $(VENV)/bin/; done
 	@touch $@
 
-contracts: node_modules/.ready
+contracts: $(VENV)/.foundry
 	@forge build --quiet contracts
 
 # What is deployed and measured: through the IR pipeline, without tests.
-release: node_modules/.ready
+release: $(VENV)/.foundry
 	@FOUNDRY_PROFILE=release forge build --quiet contracts bench/gas/contracts
 
 abis: contracts ## Regenerates the ABIs that Python ships from forge's output
