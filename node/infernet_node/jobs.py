@@ -163,7 +163,7 @@ class Jobs:
         unfinished = await finish_or_cancel(set(self._running.values()), grace, urgent)
         if left := unfinished + len(self._waiting):
             _LOG.warning("jobs_left_for_next_start", number=left)
-            await self._store.excuse_interruption()
+            await self._store.claims.release()
 
     def _start_waiting(self) -> None:
         while self._waiting and len(self._running) < self._limits.max_running:

@@ -214,7 +214,7 @@ class TestResume:
 
     async def test_a_planned_stop_is_no_attempt(self, store: JobStore, database: Database) -> None:
         await inserted(store, job("a"))
-        await store.excuse_interruption()
+        await store.claims.release()
         (resumed,) = await JobStore(database).resume()
         assert resumed.attempts == 1
 

@@ -146,9 +146,9 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule()
     def planned_stop(self) -> None:
-        self.run(self.store.excuse_interruption())
+        self.run(self.store.claims.release())
         for known in self.known.values():
-            if known.status == "running" and known.kind is JobKind.JOB:
+            if known.status == "running" and known.kind is not JobKind.REPORTED:
                 known.attempts -= 1
         self.crash()
 

@@ -8,11 +8,10 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infernet_node.json_text import serialise
-from infernet_node.metrics import Metrics
 from infernet_node.store.changes import Changes
 from infernet_node.store.claims import Claims
 from infernet_node.store.database import Database
-from infernet_node.store.group_commit import GroupCommit, Row
+from infernet_node.store.group_commit import Row
 from infernet_node.store.job import FinishedJobs, Job, JobKind, RequestKey
 from infernet_node.store.job_rows import RUNNING, job_of, jobs_table
 from infernet_protocol.messages import ContainerResult, JobStatus
@@ -31,11 +30,20 @@ class ReportRefusedError(Exception):
 class JobStore:
     """Rows of jobs, and a cache of those in use.
 
-    The cache assumes that this process alone writes the rows of the jobs it runs.
+    Args:
+        replica: names the process; by default as no other is named.
+        shared: whether other processes use the same rows. Then nothing is cached, since any of
+            them may delete a job or take it over.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, *, replica: str | None = None, shared: bool = False
+    ) -> None:
         self._database = database
+        self._replica = replica or str(uuid4())
+        self._shared = shared
+        self.claims = Claims(database, self._replica)
+        """Which process runs which job."""
         self.changes = Changes()
         """Told of every change of a job, once it is committed."""
         self._running: dict[str, Job] = {}
@@ -61,14 +69,16 @@ class JobStore:
             "created_at": job.created_at,
             "request_key": job.request.key if job.request else None,
             "request_digest": job.request.digest if job.request else None,
+            "lease_owner": self._replica if claimed else None,
         }
         await self._database.shared.write(_insert, row)
-        self._running[job.id] = job
+        if not self._shared:
+            self._running[job.id] = job
 
     async def record(self, job: Job, results: Sequence[ContainerResult]) -> bool:
         """Keeps the results so far; ``False`` if the job has ended or is another process's."""
         row = {"job": job.id, "results": _text(results)}
-        moved = await self._database.shared.write(_record, row)
+        moved = await self._database.shared.write(self._record, row)
         if moved:
             job.results = list(results)
             self.changes.tell(job.id)
@@ -85,7 +95,7 @@ class JobStore:
         text = _text(results)
         row = {"job": job.id, "results": text, "status": status, "finished_at": now}
         try:
-            moved = await self._database.shared.write(_finish, row)
+            moved = await self._database.shared.write(self._finish, row)
         finally:
             # Even if we are cancelled the row may move; from here on it is what counts.
             self._running.pop(job.id, None)
@@ -182,7 +192,9 @@ class JobStore:
             elif known["kind"] != JobKind.REPORTED:
                 raise ReportRefusedError("The node runs this job itself")
             elif known["status"] == "running":
-                await connection.execute(update(jobs_table).where(jobs_table.c.id == job_id).values(change))
+                await connection.execute(
+                    update(jobs_table).where(jobs_table.c.id == job_id).values(change)
+                )
             elif known["status"] != status:
                 raise ReportRefusedError(f"The job has already ended: {known['status']}")
         self.changes.tell(job_id)
@@ -215,17 +227,16 @@ class JobStore:
             self._finished.discard(job_id)
         return len(deleted)
 
-    async def _record(self, connection: AsyncConnection, rows: list[Row]) -> list[bool]:
+    async def _record(self, connection: AsyncConnection, rows: Sequence[Row]) -> list[bool]:
         return await self._move(connection, _SET_RESULTS, rows)
 
-    async def _finish(self, connection: AsyncConnection, rows: list[Row]) -> list[bool]:
+    async def _finish(self, connection: AsyncConnection, rows: Sequence[Row]) -> list[bool]:
         return await self._move(connection, _SET_END, rows)
 
     async def _move(
-        self, connection: AsyncConnection, statement: Any, rows: list[Row]
+        self, connection: AsyncConnection, statement: Any, rows: Sequence[Row]
     ) -> list[bool]:
-        """Compare-and-set of rows that must be running and ours, in two statements for any
-        number."""
+        """Compare-and-set of rows that must be running and ours: two statements for any number."""
         ids = [row["job"] for row in rows]
         ours = (RUNNING, jobs_table.c.lease_owner == self._replica)
         query = select(jobs_table.c.id).where(jobs_table.c.id.in_(ids), *ours).with_for_update()
