@@ -16,7 +16,6 @@ from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import RevertError, RpcError
 from infernet_node.config import ChainConfig, Config
 from infernet_node.containers.endpoint import Endpoint, endpoints_of
-from infernet_node.node import store_url
 from infernet_node.store.database import Database, StoreError
 
 _SKEW = 60
@@ -61,7 +60,7 @@ async def examine(config: Config, runtime: str | None) -> list[Finding]:
 
 async def _store(config: Config) -> AsyncIterator[Finding]:
     try:
-        database = await Database.open(store_url(config))
+        database = await Database.open(config.store_url)
     except StoreError as error:
         yield Finding("store", str(error), "set store.url, or make the folder writable")
         return

@@ -3,16 +3,14 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
-from uuid import uuid4
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 import structlog
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from infernet_node.admission import Admission
 from infernet_node.config import JobsConfig
+from infernet_node.intake import Intake, JobOrder
 from infernet_node.metrics import Metrics
 from infernet_node.pipeline import Pipeline
 from infernet_node.store.job import Job, JobKind, RequestKey
@@ -23,35 +21,6 @@ from infernet_protocol.messages import ContainerError, ContainerResult, JobLocat
 _LOG = structlog.get_logger(__name__)
 _FIRST_RETRY = 0.1
 _LONGEST_RETRY = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class JobOrder:
-    """What a caller wants to have computed, checked for form."""
-
-    containers: list[str]
-    data: dict[str, Any] = field(repr=False)
-    data_text: bytes = field(repr=False)
-    """``data`` as JSON."""
-    requires_proof: bool
-
-
-class RequestKeyReusedError(Exception):
-    """The owner has asked for something else under the same key before."""
-
-
-def new_job(order: JobOrder, owner: str, kind: JobKind, now: float) -> Job:
-    """Returns a running job with an id that cannot be guessed."""
-    return Job(
-        id=str(uuid4()),
-        owner=owner,
-        kind=kind,
-        containers=order.containers,
-        data=order.data,
-        requires_proof=order.requires_proof,
-        created_at=now,
-        size=len(order.data_text),
-    )
 
 
 class Jobs:
@@ -75,9 +44,12 @@ class Jobs:
         self._clock = clock
         self._admission = Admission(limits.max_pending, limits.max_pending_bytes)
         self._metrics = metrics or Metrics()
+        self._intake = Intake(store, self._admission, self._metrics, self._enqueue, clock=clock)
         self._waiting: deque[Job] = deque()
         self._running: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
+        self.on_room: Callable[[], None] = lambda: None
+        """Told whenever a job has ended, so that another can be begun."""
 
     @property
     def waiting(self) -> int:
@@ -89,9 +61,24 @@ class Jobs:
         """Jobs in their containers now."""
         return len(self._running)
 
+    @property
+    def room(self) -> int:
+        """How many more jobs could begin at once."""
+        return 0 if self._stopping else self._limits.max_running - self.running - self.waiting
+
+    @property
+    def ids(self) -> set[str]:
+        """Jobs that wait or run here."""
+        return {*self._running, *(job.id for job in self._waiting)}
+
     async def resume(self) -> int:
         """Takes up what an earlier process left; returns how many jobs that is."""
         jobs = await self._store.resume()
+        self.take_up(jobs)
+        return len(jobs)
+
+    def take_up(self, jobs: Iterable[Job]) -> None:
+        """Goes on with jobs that are ours and that others began, or accepted."""
         for job in jobs:
             self._admission.occupy(job.size)
             if job.kind is JobKind.STREAM:
@@ -102,51 +89,25 @@ class Jobs:
             else:
                 self._waiting.append(job)
         self._start_waiting()
-        return len(jobs)
 
     async def submit(self, order: JobOrder, owner: str, request: RequestKey | None = None) -> str:
-        """Accepts a job and returns its id once its row is committed.
-
-        Args:
-            owner: who will be able to read the result.
-            request: a second one of the owner's with the same key is no second job.
-
-        Raises:
-            NotAcceptingError: if too much is pending, or the node is about to stop.
-            RequestKeyReusedError: if the key came with another order before.
-        """
-        if request and (known := await self._repeated(owner, request)):
-            return known
-        size = len(order.data_text)
-        self._admission.enter(size)
-        job = new_job(order, owner, JobKind.JOB, self._clock())
-        job.request = request
-        try:
-            await self._store.insert(job, order.data_text)
-        except BaseException as error:
-            self._admission.leave(size)
-            # Two requests with one key may come at the same time.
-            twice = isinstance(error, IntegrityError) and request
-            if twice and (known := await self._repeated(owner, twice)):
-                return known
-            raise
-        self._metrics.jobs_accepted.labels(job.kind).inc()
-        self._waiting.append(job)
-        self._start_waiting()
-        return job.id
+        """Accepts a job and runs it; see :meth:`Intake.submit`."""
+        return await self._intake.submit(order, owner, request)
 
     async def discard(self, job: Job) -> None:
         """Forgets a job, and stops it if it waits or runs."""
         # The row first: were it to outlast the work, nobody would ever end the job.
         await self._store.delete(job)
-        if task := self._running.get(job.id):
-            task.cancel()
-            return
-        for waiting in self._waiting:
-            if waiting.id == job.id:
-                self._waiting.remove(waiting)
-                self._admission.leave(waiting.size)
-                return
+        self.drop({job.id})
+
+    def drop(self, ids: Collection[str]) -> None:
+        """Stops jobs that are no longer to be done here, and forgets them."""
+        for job_id in ids:
+            if task := self._running.get(job_id):
+                task.cancel()
+        for job in [job for job in self._waiting if job.id in ids]:
+            self._waiting.remove(job)
+            self._admission.leave(job.size)
 
     def stop_accepting(self) -> None:
         """Refuses new jobs and starts none that wait."""
@@ -165,6 +126,10 @@ class Jobs:
             _LOG.warning("jobs_left_for_next_start", number=left)
             await self._store.claims.release()
 
+    def _enqueue(self, job: Job) -> None:
+        self._waiting.append(job)
+        self._start_waiting()
+
     def _start_waiting(self) -> None:
         while self._waiting and len(self._running) < self._limits.max_running:
             if self._stopping:
@@ -179,15 +144,7 @@ class Jobs:
     def _ended(self, job_id: str) -> None:
         del self._running[job_id]
         self._start_waiting()
-
-    async def _repeated(self, owner: str, request: RequestKey) -> str | None:
-        known = await self._store.of_request(owner, request.key)
-        if known is None:
-            return None
-        job_id, first = known
-        if first != request:
-            raise RequestKeyReusedError
-        return job_id
+        self.on_room()
 
     async def _supervise(self, job: Job, hopeless: str | None) -> None:
         size = job.size

@@ -36,7 +36,6 @@ from infernet_node.streams import Streams
 from infernet_node.supervision import StopRequest, keep_running
 
 _LOG = structlog.get_logger(__name__)
-_STORE_FILE = "infernet_node.sqlite"
 
 
 class StartError(Exception):
@@ -260,14 +259,8 @@ def _chain(
     return ChainAccess(service, service.lookup.containers)
 
 
-def store_url(config: Config) -> str:
-    """Returns the SQLAlchemy URL of the node's rows."""
-    beside_the_log = Path(config.log.path).parent / _STORE_FILE
-    return config.store.url or f"sqlite+aiosqlite:///{beside_the_log}"
-
-
 async def _open_store(config: Config, metrics: Metrics) -> Database:
     try:
-        return await Database.open(store_url(config), metrics)
+        return await Database.open(config.store_url, metrics)
     except StoreError as error:
         raise StartError(f"store.url: {error}") from error

@@ -8,7 +8,16 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 _PROBLEMS = "problems"
-_SECRET_KEYS = {"private_key", "bearer", "password", "rpc_url", "url", "env", "status_token"}
+_SECRET_KEYS = {
+    "private_key",
+    "bearer",
+    "broker",
+    "password",
+    "rpc_url",
+    "url",
+    "env",
+    "status_token",
+}
 # No secret is that short, so that showing a wrong value helps and cannot hurt.
 _LONGEST_SHOWN = 24
 

@@ -12,7 +12,7 @@ import structlog
 from infernet_node.admission import Admission
 from infernet_node.config import JobsConfig
 from infernet_node.containers.calls import ContainerCallError
-from infernet_node.jobs import JobOrder, new_job
+from infernet_node.intake import JobOrder, new_job
 from infernet_node.metrics import Metrics
 from infernet_node.pipeline import Pipeline
 from infernet_node.store.job import Job, JobKind

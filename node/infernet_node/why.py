@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 
 from infernet_node.chain.history import IntervalHistory, SubscriptionHistory, history_of
 from infernet_node.config import Config
-from infernet_node.node import store_url
 from infernet_node.store.database import Database
 
 
@@ -26,7 +25,7 @@ def explain(config: Config, subscription: str, interval: int | None) -> str:
 async def _read(
     config: Config, subscription: str, interval: int | None
 ) -> Sequence[SubscriptionHistory]:
-    database = await Database.open(store_url(config))
+    database = await Database.open(config.store_url)
     try:
         return await history_of(database, subscription, interval)
     finally:

@@ -14,7 +14,8 @@ from infernet_node.admission import NotAcceptingError
 from infernet_node.config import ContainerConfig, JobsConfig
 from infernet_node.containers.calls import ContainerClient
 from infernet_node.containers.endpoint import endpoints_of
-from infernet_node.jobs import JobOrder, Jobs
+from infernet_node.intake import JobOrder
+from infernet_node.jobs import Jobs
 from infernet_node.pipeline import Pipeline
 from infernet_node.store.database import Database
 from infernet_node.store.job import Job
@@ -240,7 +241,7 @@ class TestTrouble:
         store = JobStore(database)
         jobs = Jobs(store, pipeline, limits(max_pending=2))
 
-        async def fail(*_args: Any) -> None:
+        async def fail(*_args: Any, **_options: Any) -> None:
             raise OperationalError("INSERT", {}, Exception("disk is full"))
 
         with monkeypatch.context() as patch:

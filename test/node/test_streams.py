@@ -11,7 +11,7 @@ from infernet_node.admission import NotAcceptingError
 from infernet_node.config import ContainerConfig, JobsConfig
 from infernet_node.containers.calls import ContainerClient
 from infernet_node.containers.endpoint import endpoints_of
-from infernet_node.jobs import JobOrder
+from infernet_node.intake import JobOrder
 from infernet_node.pipeline import Pipeline
 from infernet_node.store.database import Database
 from infernet_node.store.jobs import JobStore

@@ -26,7 +26,7 @@ from infernet_node.api.parsing import parse_request, read_json, request_key
 from infernet_node.api.responses import StreamResponse, identified, job_result, json_response
 from infernet_node.api.services import Services
 from infernet_node.guardian import DelegatedRequest, Rejection
-from infernet_node.jobs import JobOrder, RequestKeyReusedError
+from infernet_node.intake import JobOrder, RequestKeyReusedError
 from infernet_node.json_text import serialise
 from infernet_node.ports import RejectionError
 from infernet_node.store.job import JobKind, RequestKey

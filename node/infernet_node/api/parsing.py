@@ -13,7 +13,7 @@ from infernet_node.api.errors import MalformedError, SlowBodyError, TooLargeErro
 from infernet_node.config import ContainerConfig
 from infernet_node.config.types import Address
 from infernet_node.guardian import DelegatedRequest
-from infernet_node.jobs import JobOrder
+from infernet_node.intake import JobOrder
 from infernet_node.json_text import JsonTextError, parse, serialise
 from infernet_node.problems import problems_of
 from infernet_protocol.delegation import Signature

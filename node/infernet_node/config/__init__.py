@@ -1,6 +1,7 @@
 """``config.json``: what it may hold, how it is read, and what is said when it is wrong."""
 
 from infernet_node.config.errors import ConfigError
+from infernet_node.config.fleet import FleetConfig, Role
 from infernet_node.config.loading import LoadedConfig, load_config, parse_config
 from infernet_node.config.models import (
     ChainConfig,
@@ -26,11 +27,13 @@ __all__ = [
     "ContainerConfig",
     "ContainerTimeouts",
     "DockerConfig",
+    "FleetConfig",
     "JobsConfig",
     "LoadedConfig",
     "LogConfig",
     "RateLimitConfig",
     "RedisConfig",
+    "Role",
     "ServerConfig",
     "SnapshotSyncConfig",
     "StoreConfig",

@@ -11,6 +11,7 @@ VARIABLES = {
     "INFERNET_PRIVATE_KEY": ("chain", "wallet", "private_key"),
     "INFERNET_RPC_URL": ("chain", "rpc_url"),
     "INFERNET_STORE_URL": ("store", "url"),
+    "INFERNET_BROKER_URL": ("fleet", "broker"),
     "INFERNET_STATUS_TOKEN": ("server", "status_token"),
     "INFERNET_API_KEYS": ("server", "api_keys"),
     "INFERNET_DOCKER_PASSWORD": ("docker", "password"),

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from infernet_node.config.environment import apply_environment
 from infernet_node.config.errors import ConfigError
+from infernet_node.config.fleet import Role
 from infernet_node.config.keystore import read_keystore
 from infernet_node.config.models import Config
 from infernet_node.config.section import section_in
@@ -28,12 +29,15 @@ class LoadedConfig:
     """What the operator should know: unknown keys, old spellings. Free of secrets."""
 
 
-def load_config(path: str | Path | None, environ: Mapping[str, str]) -> LoadedConfig:
+def load_config(
+    path: str | Path | None, environ: Mapping[str, str], role: Role = Role.RUN
+) -> LoadedConfig:
     """Reads the configuration file.
 
     Args:
         path: the file; ``None`` takes ``INFERNET_CONFIG_PATH``, else ``config.json`` in the
             working directory.
+        role: what the process will do; not every role needs all of it.
 
     Raises:
         ConfigError: if the file cannot be read or its content cannot be used.
@@ -43,7 +47,7 @@ def load_config(path: str | Path | None, environ: Mapping[str, str]) -> LoadedCo
         document = _read(file)
     except ValueError as error:
         raise ConfigError([Problem("", str(error))], str(file)) from None
-    return parse_config(document, environ, str(file))
+    return parse_config(document, environ, str(file), role)
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -66,7 +70,10 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def parse_config(
-    document: Mapping[str, Any], environ: Mapping[str, str], source: str = "configuration"
+    document: Mapping[str, Any],
+    environ: Mapping[str, str],
+    source: str = "configuration",
+    role: Role = Role.RUN,
 ) -> LoadedConfig:
     """Checks a parsed document.
 
@@ -79,10 +86,12 @@ def parse_config(
     _modernise(current, warnings)
     key_in_file = _private_key_in(current)
     apply_environment(current, environ, problems)
-    _open_keystore(current, problems)
+    if role.sends:
+        _open_keystore(current, problems)
     warnings += _unknown_keys(current, Config, "")
     try:
-        config = Config.model_validate(current)
+        config = Config.model_validate(current, context={"role": role})
+        problems += unusable_for(role, config)
     except ValidationError as error:
         problems += problems_of(error)
     if problems:
@@ -157,3 +166,22 @@ def _unknown_keys(value: Any, model: type[BaseModel], prefix: str) -> list[str]:
                 at = f"{prefix}{key}[{index}]." if isinstance(below, list) else f"{prefix}{key}."
                 warnings += _unknown_keys(item, section, at)
     return warnings
+
+
+def unusable_for(role: Role, config: Config) -> list[Problem]:
+    """Returns why a valid configuration cannot be that of a process with this role."""
+    problems: list[Problem] = []
+    if role is not Role.RUN and not config.store_is_shared:
+        problems.append(
+            Problem(
+                "store.url",
+                f"infernet-node {role} shares its rows with other processes, and SQLite is for "
+                "one; set it to postgresql+asyncpg://user:password@host/database, or use "
+                "infernet-node run",
+            )
+        )
+    if role is Role.CHAIN and not config.chain.enabled:
+        problems.append(
+            Problem("chain.enabled", "must be true for infernet-node chain; else it has no work")
+        )
+    return problems

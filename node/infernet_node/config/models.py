@@ -6,6 +6,7 @@ what nodes of version 1.4 read is read alike. Keys that those nodes did not have
 """
 
 import shlex
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import (
@@ -16,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from infernet_node.config.fleet import FleetConfig, Role
 from infernet_node.config.section import NaturalInt, Port, PositiveInt, Seconds, Section
 from infernet_node.config.server import ServerConfig
 from infernet_node.config.types import (
@@ -28,6 +30,8 @@ from infernet_node.config.types import (
     rpc_url,
 )
 from infernet_node.problems import raise_problems
+
+_STORE_FILE = "infernet_node.sqlite"
 
 
 class JobsConfig(Section):
@@ -171,15 +175,19 @@ class ChainConfig(Section):
     ) -> WalletConfig | None:
         if not info.data.get("enabled"):
             return value
-        if value is None:
+        role: Role = (info.context or {}).get("role", Role.RUN)
+        if value is None and role.sends:
             raise ValueError("wallet must be defined when chain is enabled")
-        return _checked_wallet(value)
+        return value and _checked_wallet(value, needs_key=role.sends)
 
 
-def _checked_wallet(wallet: WalletConfig) -> WalletConfig:
+def _checked_wallet(wallet: WalletConfig, *, needs_key: bool) -> WalletConfig:
     problems: list[tuple[str, str]] = []
     usable: dict[str, Any] = {}
-    if wallet.private_key is None:
+    if not needs_key:
+        # What a process has no use for, it does not hold.
+        usable["private_key"] = None
+    elif wallet.private_key is None:
         problems.append(
             (
                 "private_key",
@@ -290,6 +298,18 @@ class Config(Section):
     chain: ChainConfig = ChainConfig()
     store: StoreConfig = StoreConfig()
     jobs: JobsConfig = JobsConfig()
+    fleet: FleetConfig = FleetConfig()
+
+    @property
+    def store_url(self) -> str:
+        """SQLAlchemy URL of the node's rows."""
+        beside_the_log = Path(self.log.path).parent / _STORE_FILE
+        return self.store.url or f"sqlite+aiosqlite:///{beside_the_log}"
+
+    @property
+    def store_is_shared(self) -> bool:
+        """Whether other processes, of this machine or of others, may use the same rows."""
+        return not self.store_url.startswith("sqlite")
 
     @property
     def managed_containers(self) -> tuple[ContainerConfig, ...]:

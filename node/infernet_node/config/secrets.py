@@ -1,6 +1,6 @@
 """Which texts of a configuration must never be shown."""
 
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from infernet_node.config.models import Config
 
@@ -14,8 +14,9 @@ def secrets_of(config: Config) -> tuple[str, ...]:
     values += [token] if token else []
     texts = [value.get_secret_value() for value in values]
     texts += [url for url in config.chain.rpc_urls if _holds_key(url)]
-    if config.store.url and (password := urlsplit(config.store.url).password):
-        texts.append(password)
+    for url in (config.store.url, config.fleet.broker):
+        if url and (password := urlsplit(url).password):
+            texts += [password, unquote(password)]
     return tuple(text for text in texts if text)
 
 
