@@ -10,6 +10,9 @@ COMPAT := .build/compat/venv
 COMPAT_TGI := .build/compat-tgi/venv
 PY := $(VENV)/bin/python
 FOUNDRY := forge anvil cast
+# Consumers, tokens and verifiers that tests of whole nodes put on a chain.
+TEST_CONTRACTS := forge build --quiet contracts $(addprefix test/contracts/support/,RecordingConsumer.sol \
+	ReenteringChat.sol TestVerifier.sol Tokens.sol)
 # One call a test, nothing random and one compiler on all machines: the figures are exact.
 GAS_SNAPSHOT := forge snapshot --match-path 'test/contracts/gas/*'
 # Tools of the project come before those of the machine.
@@ -44,6 +47,7 @@ test-python: setup
 	pytest -m "not e2e"
 
 e2e: setup $(COMPAT)/.ready ## Real Anvil, service and node against each other
+	@$(TEST_CONTRACTS)
 	pytest -m e2e test/e2e test/compat test/chaos
 
 compat: setup $(COMPAT)/.ready ## The public infernet-client 1.0.0 (web3 6) against this node; part of e2e

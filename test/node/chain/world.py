@@ -143,9 +143,9 @@ class Chain:
         pending = int(self.anvil.rpc("eth_getTransactionCount", account, "pending"), 16)
         return pending - self.nonce_of(account)
 
-    def answer(self, subscription_id: int) -> str:
+    def answer(self, subscription_id: int, consumer: str = "ChatConsumer") -> str:
         function = Function("answer", ("uint32",), ("string",))
-        return str(self.call(self.contracts["ChatConsumer"], function, subscription_id))
+        return str(self.call(self.contracts[consumer], function, subscription_id))
 
     def scheduled_answer(
         self, subscription_id: int, interval: int, consumer: str = "ScheduledChat"
