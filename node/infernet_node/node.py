@@ -216,6 +216,7 @@ async def _docker(
         endpoints,
         publish_on=publish_on,
         patience=config.startup_wait,
+        copies_output=config.log.containers,
     )
 
 

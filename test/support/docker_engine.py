@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ class PaperContainer:
     request: dict[str, Any]
     """Body of its creation."""
     running: bool = False
+    began: int = 0
+    """Times it was started."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -38,6 +41,12 @@ class FakeDockerEngine:
     """Changes in order, e.g. ``"start one"``."""
     started: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once any container was started."""
+    dies_at_once: bool = False
+    """Whether what is started ends again by itself."""
+    reads: list[str] = field(default_factory=list)
+    """Paths of logs that were asked for."""
+    output: bytes = b"ready\n"
+    """What each container prints when it starts."""
     credentials: list[dict[str, str] | None] = field(default_factory=list)
     """Of each pull."""
 
@@ -57,6 +66,7 @@ class FakeDockerEngine:
         app.router.add_post("/{v}/containers/{name}/start", self._start)
         app.router.add_post("/{v}/containers/{name}/stop", self._stop)
         app.router.add_post("/{v}/containers/{name}/wait", self._wait)
+        app.router.add_get("/{v}/containers/{name}/logs", self._logs)
         app.router.add_delete("/{v}/containers/{name}", self._remove)
         app.router.add_get("/{v}/networks/bridge", self._bridge)
         runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
@@ -100,8 +110,8 @@ class FakeDockerEngine:
             return web.json_response({"message": "No such container"}, status=404)
         return web.json_response(
             {
-                "State": {"Running": container.running},
-                "Config": {"Labels": container.request.get("Labels")},
+                "State": {"Running": container.running, "StartedAt": _start_of(container)},
+                "Config": {"Labels": container.request.get("Labels"), "Tty": False},
                 "HostConfig": container.request["HostConfig"],
             }
         )
@@ -111,7 +121,10 @@ class FakeDockerEngine:
         self.calls.append(f"start {name}")
         self.started.set()
         self.containers[name].running = True
+        self.containers[name].began += 1
         self.containers[name].ended.clear()
+        if self.dies_at_once:
+            self.end(name)
         return web.Response(status=204)
 
     async def _stop(self, request: web.Request) -> web.Response:
@@ -124,6 +137,17 @@ class FakeDockerEngine:
         await self.containers[request.match_info["name"]].ended.wait()
         return web.json_response({"StatusCode": 1})
 
+    async def _logs(self, request: web.Request) -> web.StreamResponse:
+        self.reads.append(request.path)
+        container = self.containers[request.match_info["name"]]
+        response = web.StreamResponse()
+        await response.prepare(request)
+        if request.query.get("tail") != "0":
+            # One frame: standard output, and a length.
+            await response.write(struct.pack(">BxxxL", 1, len(self.output)) + self.output)
+        await container.ended.wait()
+        return response
+
     async def _remove(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
         self.calls.append(f"remove {name}")
@@ -132,3 +156,7 @@ class FakeDockerEngine:
 
     async def _bridge(self, _request: web.Request) -> web.Response:
         return web.json_response({"IPAM": {"Config": [{"Gateway": GATEWAY}]}})
+
+
+def _start_of(container: PaperContainer) -> str:
+    return f"2026-01-01T00:00:{container.began:02}.000000001Z"

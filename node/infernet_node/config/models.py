@@ -91,6 +91,8 @@ class LogConfig(Section):
     """Rotated files kept."""
     level: Literal["debug", "info", "warning", "error"] = "info"
     """Ours: the least important lines to write."""
+    containers: bool = True
+    """Ours: whether what Docker containers print goes into the log: 200 lines a second at most."""
 
 
 class DockerConfig(Section):

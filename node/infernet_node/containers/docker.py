@@ -1,6 +1,6 @@
 """The Docker Engine, as far as a node needs it."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -88,6 +88,18 @@ class DockerEngine:
         """Returns when a container does not run any more."""
         with _engine_errors():
             await self._container(name).wait(timeout=None)
+
+    async def output(self, name: str, since: float | None) -> AsyncGenerator[str, None]:
+        """Yields what a container prints, in pieces of any size, until it ends.
+
+        Args:
+            since: UNIX seconds of the first piece; ``None``: what it prints from now on.
+        """
+        begin: dict[str, Any] = {"tail": 0} if since is None else {"since": f"{since:.6f}"}
+        with _engine_errors():
+            log = self._container(name).log(stdout=True, stderr=True, follow=True, **begin)
+            async for piece in log:
+                yield piece
 
     async def stop(self, name: str) -> None:
         """Lets a container end by itself within 10 s, and ends it then."""

@@ -1,7 +1,8 @@
 """Containers that the node starts, watches, starts again, and stops when it stops."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
@@ -10,6 +11,7 @@ from infernet_node.config import ContainerConfig
 from infernet_node.containers.calls import ContainerClient
 from infernet_node.containers.docker import DockerEngine, EngineError
 from infernet_node.containers.endpoint import Endpoint
+from infernet_node.containers.output import OutputCopier, seconds_of
 from infernet_node.containers.plan import SETTINGS_LABEL, creation_request, published_ports
 
 _LOG = structlog.get_logger(__name__)
@@ -28,6 +30,7 @@ class ManagedContainers:
     Args:
         publish_on: address of the host on which their ports are opened.
         patience: seconds after which a container that does not answer is worth a warning.
+        copies_output: whether what they print goes into the node's log.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class ManagedContainers:
         *,
         publish_on: str,
         patience: float,
+        copies_output: bool = True,
     ) -> None:
         self._engine = engine
         self._client = client
@@ -49,6 +53,9 @@ class ManagedContainers:
         self._patience = patience
         self._up: set[str] = set()
         self._started: set[str] = set()
+        self._copier = OutputCopier(engine) if copies_output else None
+        self._began: dict[str, str] = {}
+        """When each was started last, in the words of the engine."""
 
     def is_down(self, container_id: str) -> bool:
         """Whether a container is one of these and does not answer now."""
@@ -69,9 +76,10 @@ class ManagedContainers:
         while True:
             try:
                 await self._start(container)
-                await self._until_it_answers(container)
-                pause = _FIRST_PAUSE
-                await self._engine.until_ended(container.id)
+                async with self._copied_output(container.id):
+                    await self._until_it_answers(container)
+                    pause = _FIRST_PAUSE
+                    await self._engine.until_ended(container.id)
                 _LOG.warning("container_ended", container=container.id, restart_in=pause)
             except (EngineError, ForeignContainerError) as error:
                 reason = str(error)
@@ -87,6 +95,9 @@ class ManagedContainers:
         """Brings the container up as configured, reusing one that already is."""
         request = creation_request(container, self._publish_on)
         existing = await self._engine.inspect(container.id)
+        if existing and existing["State"]["Running"]:
+            # What it printed before we came is not repeated.
+            self._began.setdefault(container.id, existing["State"]["StartedAt"])
         if existing and await self._reusable(container, existing, request):
             if not existing["State"]["Running"]:
                 await self._engine.start(container.id)
@@ -138,6 +149,22 @@ class ManagedContainers:
     async def _is_running(self, container: ContainerConfig) -> bool:
         inspected = await self._engine.inspect(container.id)
         return bool(inspected and inspected["State"]["Running"])
+
+    @asynccontextmanager
+    async def _copied_output(self, container_id: str) -> AsyncIterator[None]:
+        if self._copier is None:
+            yield
+            return
+        async with self._copier.copying(container_id, await self._unread_since(container_id)):
+            yield
+
+    async def _unread_since(self, container_id: str) -> float | None:
+        """Returns the start of a container, ``None`` if what it printed then was read already."""
+        inspected = await self._engine.inspect(container_id)
+        if inspected is None or inspected["State"]["StartedAt"] == self._began.get(container_id):
+            return None
+        began = self._began[container_id] = inspected["State"]["StartedAt"]
+        return seconds_of(began)
 
     async def _stop(self, container_id: str) -> None:
         try:
