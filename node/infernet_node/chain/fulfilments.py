@@ -12,7 +12,6 @@ the transaction.
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -25,17 +24,15 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
-    Update,
-    bindparam,
     func,
     insert,
     select,
     tuple_,
-    update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infernet_node.chain.columns import RowId
+from infernet_node.chain.compare_and_set import Move, compare_and_set
 from infernet_node.chain.stages import OPEN, Stage
 from infernet_node.chain.words import WORD, pack, unpack
 from infernet_node.store.database import Database, metadata
@@ -274,24 +271,20 @@ class Fulfilments:
         self, connection: AsyncConnection, moves: Sequence[tuple[Fulfilment, dict[str, Any]]]
     ) -> list[Any]:
         """Compare-and-set: each result is the row as it is now, or a :class:`RowMovedError`."""
-        query = select(fulfilments_table.c.id, fulfilments_table.c.stage).where(
-            fulfilments_table.c.id.in_([row.id for row, _ in moves])
+        now = int(time.time())
+        changed = [(row, replace(row, **changes), changes) for row, changes in moves]
+        moved = await compare_and_set(
+            connection,
+            fulfilments_table.c.stage,
+            [
+                Move(row.id, row.stage, {"updated_at": now, **_columns(after, changes)})
+                for row, after, changes in changed
+            ],
         )
-        found = await connection.execute(query.with_for_update())
-        stages: dict[int, str] = {row.id: row.stage for row in found}
-        results: list[Any] = []
-        values: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-        for row, changes in moves:
-            if stages.get(row.id) != row.stage:
-                results.append(RowMovedError(f"fulfilment {row.id} is no longer {row.stage}"))
-                continue
-            changed = replace(row, **changes)
-            columns = {"updated_at": int(time.time()), **_columns(changed, changes)}
-            values.setdefault(tuple(columns), []).append({"row_id": row.id, **columns})
-            results.append(changed)
-        for names, rows in values.items():
-            await connection.execute(_update_of(names), rows)
-        return results
+        return [
+            after if done else RowMovedError(f"fulfilment {row.id} is no longer {row.stage}")
+            for (row, after, _), done in zip(changed, moved, strict=True)
+        ]
 
     async def _read(self, *conditions: Any) -> list[Fulfilment]:
         async with self._database.transaction() as connection:
@@ -304,15 +297,6 @@ class Fulfilments:
             .order_by(fulfilments_table.c.id)
         )
         return [_fulfilment(row) for row in rows]
-
-
-@cache
-def _update_of(names: tuple[str, ...]) -> Update:
-    return (
-        update(fulfilments_table)
-        .where(fulfilments_table.c.id == bindparam("row_id"))
-        .values({name: bindparam(name) for name in names})
-    )
 
 
 def _new(

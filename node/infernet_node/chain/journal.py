@@ -14,7 +14,6 @@ the one that is mined.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -28,16 +27,14 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
-    Update,
-    bindparam,
     func,
     insert,
     select,
-    update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infernet_node.chain.columns import RowId, Wei
+from infernet_node.chain.compare_and_set import Move, compare_and_set
 from infernet_node.chain.fees import Fees
 from infernet_node.store.database import Database, metadata
 
@@ -278,29 +275,25 @@ class Journal:
         moves: Sequence[tuple[Entry, dict[str, Any], Signed | None]],
     ) -> list[Any]:
         """Compare-and-set: each result is the row as it is now, or a :class:`StaleRowError`."""
-        query = select(transactions_table.c.id, transactions_table.c.state).where(
-            transactions_table.c.id.in_([entry.id for entry, _, _ in moves])
+        moved = await compare_and_set(
+            connection,
+            transactions_table.c.state,
+            [Move(entry.id, entry.state, columns) for entry, columns, _ in moves],
         )
-        found = await connection.execute(query.with_for_update())
-        states: dict[int, str] = {row.id: row.state for row in found}
         results: list[Any] = []
         signatures: list[dict[str, Any]] = []
-        values: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-        for entry, columns, signed in moves:
-            if states.get(entry.id) != entry.state:
+        for (entry, columns, signed), done in zip(moves, moved, strict=True):
+            if not done:
                 text = f"transaction {entry.reference} is no longer {entry.state}"
                 results.append(StaleRowError(text))
                 continue
-            moved = replace(entry, **columns)
+            changed = replace(entry, **columns)
             if signed is not None:
                 signatures.append(_signature(entry.id, len(entry.signatures), signed))
-                moved = replace(moved, signatures=(*entry.signatures, signed))
-            values.setdefault(tuple(columns), []).append({"row_id": entry.id, **columns})
-            results.append(moved)
+                changed = replace(changed, signatures=(*entry.signatures, signed))
+            results.append(changed)
         if signatures:
             await connection.execute(insert(signatures_table), signatures)
-        for names, rows in values.items():
-            await connection.execute(_update_of(names), rows)
         return results
 
     async def _select(self, *conditions: Any) -> list[Entry]:
@@ -327,15 +320,6 @@ class Journal:
         for row in signed:
             by_transaction.setdefault(row.transaction_id, []).append(row)
         return [_entry(row, by_transaction.get(row.id, [])) for row in found]
-
-
-@cache
-def _update_of(names: tuple[str, ...]) -> Update:
-    return (
-        update(transactions_table)
-        .where(transactions_table.c.id == bindparam("row_id"))
-        .values({name: bindparam(name) for name in names})
-    )
 
 
 def _signature(row_id: int, sequence: int, signed: Signed) -> dict[str, Any]:

@@ -14,7 +14,6 @@ Usable without the rest of the node::
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 import structlog
 from eth_account.signers.local import LocalAccount
@@ -45,6 +44,7 @@ from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import RevertError, RpcError
 from infernet_node.chain.sending import Verdict, verdict
 from infernet_node.chain.signing import Signer
+from infernet_node.chain.slots import Slots
 from infernet_node.store.cancellation import to_the_end
 from infernet_node.store.database import Database
 
@@ -97,8 +97,7 @@ class Transactions:
         """Rows whose newest form is on its way to an endpoint."""
         self._seen: Observation | None = None
         self._open = OpenRows()
-        self._slots = asyncio.Semaphore(self._policy.max_in_flight)
-        self._in_slot: set[int] = set()
+        self._slots = Slots(self._policy.max_in_flight)
         self._polling = asyncio.Lock()
         self._looking = asyncio.Lock()
 
@@ -123,7 +122,7 @@ class Transactions:
         known = await self.find(intent.reference)
         if known:
             return known
-        await self._slots.acquire()
+        await self._slots.reserve()
         # What is begun is finished, even if the caller is cancelled: rows in memory and in
         # the store must not part.
         return await to_the_end(self._submit(intent))
@@ -133,14 +132,11 @@ class Transactions:
             await self._latest()
             gas = await self._estimate(intent) if intent.gas is None else intent.gas
             entry = await self._journal.prepare(intent, min(gas, self._max_gas_limit))
-        except BaseException:
-            self._slots.release()
-            raise
-        if entry.settled or entry.id in self._open:
-            self._slots.release()
-            return self._open.get(entry.id) or entry
-        self._keep(entry)
-        self._in_slot.add(entry.id)
+            if entry.settled or entry.id in self._open:
+                return self._open.get(entry.id) or entry
+            self._keep(entry)
+        finally:
+            self._slots.give_back()
         self._reached("transaction prepared")
         await self._sign_first(entry)
         return self._open.get(entry.id) or entry
@@ -378,10 +374,9 @@ class Transactions:
     def _keep(self, entry: Entry) -> Entry:
         """Remembers a row as the store has it now."""
         if entry.settled or entry.state is State.MINED:
-            # The pool no longer holds it. What a reorganisation puts back needs no new slot.
-            with suppress(KeyError):
-                self._in_slot.remove(entry.id)
-                self._slots.release()
+            self._slots.free(entry.id)  # the pool no longer holds it
+        else:
+            self._slots.hold(entry.id)
         self._open.keep(entry)
         self._metrics.in_flight.set(len(self._open.in_flight()))
         if entry.settled:

@@ -32,6 +32,7 @@ NODE_KEY = KEYS[1]
 NODE = str(Account.from_key(NODE_KEY).address)
 
 
+CREATED = "0x" + keccak(text="SubscriptionCreated(uint32)").hex()
 SUBSCRIPTION_FULFILLED = "0x" + keccak(text="SubscriptionFulfilled(uint32,address)").hex()
 
 
@@ -106,16 +107,20 @@ class Chain:
     def ask(self, question: str, consumer: str = "ChatConsumer") -> int:
         """Requests a callback, mined at once; returns the subscription's id."""
         function = Function("chatWithLLM", ("bytes",), ("uint32",))
-        self.send(self.contracts[consumer], function, encode_text(question))
-        self.anvil.mine()
-        return self.next_id - 1
+        return self._created_by(self.send(self.contracts[consumer], function, encode_text(question)))
 
     def schedule(self, questions: Sequence[str], period: int, redundancy: int = 1) -> int:
         """Requests a recurring subscription, mined at once; returns its id."""
         function = Function("schedule", ("string[]", "uint32", "uint16"), ("uint32",))
-        self.send(self.contracts["ScheduledChat"], function, questions, period, redundancy)
+        consumer = self.contracts["ScheduledChat"]
+        return self._created_by(self.send(consumer, function, questions, period, redundancy))
+
+    def _created_by(self, transaction: str) -> int:
+        """Mines; returns the id that the transaction created, whoever creates others meanwhile."""
         self.anvil.mine()
-        return self.next_id - 1
+        receipt = self.anvil.rpc("eth_getTransactionReceipt", transaction)
+        (id_,) = (log["topics"][1] for log in receipt["logs"] if log["topics"][0] == CREATED)
+        return int(id_, 16)
 
     def cancel(self, subscription_id: int) -> None:
         """Cancels a recurring subscription, mined at once."""
