@@ -2,16 +2,20 @@
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from structlog.testing import capture_logs
 
+from infernet_node.chain.fees import LOCAL, Policy
 from infernet_node.chain.rpc import Rpc
+from infernet_node.chain.transactions import Transactions
 from infernet_node.store.database import Database
+from test.node.chain.lane import OpenLane
 from test.node.chain.world import Chain, Contracts, Log, Node, Pipeline, deploy
-from test.support.anvil import KEYS, Anvil, run_anvil
+from test.support.anvil import CHAIN_ID, KEYS, Anvil, run_anvil
 
 
 @pytest.fixture(scope="session")
@@ -82,3 +86,12 @@ async def node(
     await node.start()
     yield node
     await node.stop()
+
+
+@pytest.fixture
+def open_lane(rpc: Rpc, database: Database, account: LocalAccount) -> OpenLane:
+    def open_lane(policy: Policy = LOCAL, **options: Any) -> Transactions:
+        options = {"chain_id": CHAIN_ID, "network": "test", "max_gas_limit": 5_000_000, **options}
+        return Transactions(rpc, database, account, policy=policy, **options)
+
+    return open_lane
