@@ -60,7 +60,11 @@ soak-service: setup ## Thousands of requests to the TGI service (REQUESTS=20000)
 	SOAK_REQUESTS=$(or $(REQUESTS),20000) pytest -s -m e2e test/service/test_leak.py
 
 chaos: setup ## SIGKILL at random moments under load (ROUNDS=200): accepted is finished, nothing lost or doubled
-	CHAOS_ROUNDS=$(or $(ROUNDS),200) pytest -m e2e --timeout 3600 test/chaos
+	CHAOS_ROUNDS=$(or $(ROUNDS),200) pytest -m e2e --timeout 3600 test/chaos/test_offchain.py
+
+chaos-chain: setup ## SIGKILL at every write, every send and any moment of the chain half (ROUNDS=300): each request answered, once
+	@$(TEST_CONTRACTS)
+	CHAIN_ROUNDS=$(or $(ROUNDS),300) pytest -s -m e2e test/chaos/test_onchain.py
 
 lint: setup ## Formatting, types, direction of imports, Solidity linter
 	ruff format --check .
@@ -157,7 +161,7 @@ contracts: $(VENV)/.foundry
 release: $(VENV)/.foundry
 	@FOUNDRY_PROFILE=release forge build --quiet contracts bench/gas/contracts
 
-abis: contracts ## Regenerates the ABIs that Python ships from forge's output
+abis: contracts ## Regenerates the ABIs and the code that Python ships from forge's output
 	@$(PY) -m scripts.abis
 
 lock: ## Pins the newest versions that pyproject.toml admits
@@ -182,4 +186,4 @@ clean: ## Removes what can be built again
 help: ## This list
 	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo up test test-contracts test-python e2e compat compat-tgi chaos lint bench-gas bench-node bench-service soak-service bench-chain audit audit-release audit-coverage audit-static audit-symbolic audit-mutation fmt setup contracts release abis lock clean help
+.PHONY: demo up test test-contracts test-python e2e compat compat-tgi chaos chaos-chain lint bench-gas bench-node bench-service soak-service bench-chain audit audit-release audit-coverage audit-static audit-symbolic audit-mutation fmt setup contracts release abis lock clean help

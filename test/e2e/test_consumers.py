@@ -11,11 +11,10 @@ import requests
 from eth_utils.address import to_checksum_address
 
 from infernet_node.chain.contracts import Function
-from infernet_protocol.delegation import sign
 from infernet_protocol.hashing import container_id
-from infernet_protocol.subscription import ZERO_ADDRESS, Subscription
-from scripts.delegation import Delegation
+from infernet_protocol.subscription import ZERO_ADDRESS
 from test.e2e.conftest import eventually
+from test.node.chain.delegating import signed
 from test.node.chain.hostile import CODES, ask_as
 from test.node.chain.market import PRICE, Market, Terms, token, verifier
 from test.node.chain.processes import PROOF, ChainNode, echo_on_chain, question_of
@@ -23,12 +22,11 @@ from test.node.chain.world import (
     CONTAINER,
     DEPLOYER,
     NODE,
-    SIGNER_KEY,
     SUBSCRIPTION_FULFILLED,
     Chain,
     deploy,
 )
-from test.support.anvil import CHAIN_ID, KEYS, run_anvil
+from test.support.anvil import KEYS, run_anvil
 from test.support.background import mining, served
 from test.support.container import ScriptedContainer
 from test.support.contracts import create
@@ -259,10 +257,10 @@ def test_a_signed_request_is_answered_as_often_as_it_asks(
     owner = {"from": DEPLOYER}
     chain.send(chain.contracts["DelegatedChat"], later, f"later, {frequency}", **owner)
     expected = chain.next_id
+    terms = signed(chain, frequency, period=60 * (frequency - 1), frequency=frequency)
 
-    answer = requests.post(
-        f"{world.node.url}/api/jobs", json=signed(chain, frequency).body(question), timeout=10
-    )
+    body = terms.body(question)
+    answer = requests.post(f"{world.node.url}/api/jobs", json=body, timeout=10)
     assert (answer.status_code, answer.json()) == (200, {})
     world.until_delivered(expected, frequency)
     world.until_answered_later()
@@ -273,29 +271,3 @@ def test_a_signed_request_is_answered_as_often_as_it_asks(
     if frequency == 2:
         again = chain.scheduled_answer(expected, 2, "DelegatedChat")
         assert again == f"echo: later, {frequency}"
-
-
-def signed(chain: Chain, frequency: int) -> Delegation:
-    """A subscription of DelegatedChat's, signed with its frequency as nonce."""
-    terms = Subscription(
-        owner=chain.contracts["DelegatedChat"],
-        active_at=chain.anvil.timestamp,
-        period=0 if frequency == 1 else 60,
-        frequency=frequency,
-        redundancy=1,
-        container_id=container_id(CONTAINER),
-        lazy=False,
-        verifier=ZERO_ADDRESS,
-        payment_amount=0,
-        payment_token=ZERO_ADDRESS,
-        wallet=ZERO_ADDRESS,
-    )
-    signature = sign(
-        terms,
-        nonce=frequency,
-        expiry=chain.anvil.timestamp + 1_000,
-        chain_id=CHAIN_ID,
-        coordinator=chain.contracts["EIP712Coordinator"],
-        private_key=SIGNER_KEY,
-    )
-    return Delegation(terms, signature)

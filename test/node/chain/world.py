@@ -107,7 +107,9 @@ class Chain:
     def ask(self, question: str, consumer: str = "ChatConsumer") -> int:
         """Requests a callback, mined at once; returns the subscription's id."""
         function = Function("chatWithLLM", ("bytes",), ("uint32",))
-        return self._created_by(self.send(self.contracts[consumer], function, encode_text(question)))
+        return self._created_by(
+            self.send(self.contracts[consumer], function, encode_text(question))
+        )
 
     def schedule(self, questions: Sequence[str], period: int, redundancy: int = 1) -> int:
         """Requests a recurring subscription, mined at once; returns its id."""
