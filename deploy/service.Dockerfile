@@ -16,7 +16,7 @@ COPY protocol protocol
 COPY service service
 # The wheel has a place for every room; the container needs two of them. Everything that
 # `.[service]` wants is there already, at the versions of the lock.
-RUN mkdir -p node/infernet_node client/infernet_client \
+RUN mkdir -p node/infernet_node client/infernet_client contracts/testing/infernet_testing \
     && /opt/tgi-service/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps . \
     && /opt/tgi-service/bin/pip check
 

@@ -11,9 +11,10 @@ from web3.exceptions import BadFunctionCallOutput, ContractLogicError
 
 from infernet_protocol import deployments
 from infernet_protocol.abis import abi
+from infernet_protocol.registry import GETTERS
 from scripts.accounts import DEPLOYER, anvil_account
 from scripts.chain import Sender, contract_address
-from scripts.deployment import CONTAINER, GETTERS, create, deploy_core, record
+from scripts.deployment import CONTAINER, create, deploy_core, record
 from scripts.errors import ScriptError
 
 DEPLOYED_BY = {

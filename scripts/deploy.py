@@ -6,17 +6,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from infernet_protocol.registry import GETTERS
 from scripts.accounts import DEPLOYER
 from scripts.contracts import DEPLOYED_BY, AddressBook
-from scripts.deployment import (
-    CONTAINER,
-    GETTERS,
-    Creation,
-    create,
-    deploy_core,
-    in_use,
-    record_set,
-)
+from scripts.deployment import CONTAINER, Creation, create, deploy_core, in_use, record_set
 from scripts.errors import ScriptError
 from scripts.terminal.command import SETTINGS, ScriptCommand
 from scripts.terminal.options import Chain, json_option, signing_options

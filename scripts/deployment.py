@@ -10,29 +10,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import rlp
 from eth_typing import ChecksumAddress
-from eth_utils.address import to_canonical_address, to_checksum_address
-from eth_utils.crypto import keccak
+from eth_utils.address import to_checksum_address
 from web3 import Web3
 from web3.types import TxReceipt
 
 from infernet_protocol import deployments
 from infernet_protocol.deployments import Deployed
+from infernet_protocol.registry import planned_addresses
 from scripts import artifacts
 from scripts.chain import Sender
 from scripts.errors import ScriptError
 
 CONTAINER = "tgi_client_inference_service"
 """Container that example consumers ask unless they are told otherwise."""
-GETTERS = {
-    "EIP712Coordinator": "COORDINATOR",
-    "Inbox": "INBOX",
-    "Reader": "READER",
-    "Fee": "FEE",
-    "WalletFactory": "WALLET_FACTORY",
-}
-"""Contracts in order of deployment after the registry, each with its getter there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +33,6 @@ class Creation:
     name: str
     address: ChecksumAddress
     receipt: TxReceipt
-
-
-def create_address(deployer: str, nonce: int) -> ChecksumAddress:
-    """Returns the address of the contract that ``deployer`` creates with ``nonce`` (CREATE)."""
-    encoded = rlp.encode([to_canonical_address(deployer), nonce])
-    return to_checksum_address(keccak(encoded)[-20:])
 
 
 def create(by: Sender, name: str, *args: object) -> Creation:
@@ -72,10 +57,7 @@ def deploy_core(by: Sender, fee_recipient: str, fee: int) -> Iterator[Creation]:
             happens when the account sends something else meanwhile.
     """
     nonce = by.web3.eth.get_transaction_count(by.address, "pending")
-    expected = {
-        name: create_address(by.address, nonce + offset)
-        for offset, name in enumerate(GETTERS, start=1)
-    }
+    expected = planned_addresses(by.address, nonce)
     registry = create(by, "Registry", *expected.values())
     yield registry
     for name, address in expected.items():

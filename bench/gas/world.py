@@ -10,11 +10,11 @@ from web3 import Web3
 from web3.contract import Contract
 from web3.types import TxReceipt
 
+from infernet_protocol.registry import planned_addresses
 from infernet_protocol.subscription import ZERO_ADDRESS
 from scripts import artifacts
 from scripts.accounts import ANVIL_CHAIN_ID, DEPLOYER, NODE, REQUESTER, anvil_account
 from scripts.chain import connect
-from scripts.deployment import GETTERS, create_address
 from test.support.anvil import Anvil, run_anvil
 
 HARDFORK = "cancun"
@@ -118,9 +118,9 @@ def fresh_world() -> Iterator[World]:
 
 def _deploy(world: World) -> None:
     deployer = world.account(DEPLOYER)
-    later = [create_address(deployer, nonce) for nonce in range(1, 1 + len(GETTERS))]
-    registry = world.create("Registry", *later).address
-    for name, address in zip(GETTERS, later, strict=True):
+    later = planned_addresses(deployer, 0)
+    registry = world.create("Registry", *later.values()).address
+    for name, address in later.items():
         arguments = (deployer, PROTOCOL_FEE) if name == "Fee" else (registry,)
         assert world.create(name, *arguments).address == address, name
     world.create("CallbackBench", registry)

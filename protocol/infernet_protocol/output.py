@@ -100,8 +100,13 @@ def decode_text(data: bytes) -> str:
     return str(text)
 
 
+def output_from_text(text: str) -> bytes:
+    """Returns the ``output`` that a consumer receives for a text answer."""
+    return encode(["bytes", "bytes"], [encode_text(text), b""])
+
+
 def text_from_delivery(output: bytes) -> str:
-    """Returns the text answer in the ``output`` that a consumer received.
+    """Reverses :func:`output_from_text`.
 
     Raises:
         ValueError: if the bytes are not ``abi.encode(bytes, bytes)`` around a text.

@@ -1,45 +1,31 @@
 """The contracts on py-evm: what forge proves on revm must not hang on that one EVM."""
 
-from collections.abc import Iterator
-
 import pytest
 from eth_tester import EthereumTester, PyEVMBackend
-from web3 import EthereumTesterProvider, Web3
+from web3 import Web3
 
-from scripts.accounts import ANVIL_MNEMONIC, DEPLOYER, NODE, anvil_account
+from infernet_testing.eth_tester import Web3Infernet, infernet, infernet_session, web3
+from scripts.accounts import ANVIL_MNEMONIC, REQUESTER, anvil_account
+from scripts.artifacts import OUT
 from scripts.chain import Sender
-from scripts.deployment import CONTAINER, Creation, create, deploy_core
+from scripts.chat import Chat
+from scripts.deployment import CONTAINER
+
+__all__ = ["infernet", "infernet_session", "web3"]
 
 collect_ignore = ["ape"]
 """Those need ape's fixtures: ``ape test`` runs them, and test_ape.py runs that."""
 
 
 @pytest.fixture(scope="session")
-def tester() -> EthereumTester:
+def eth_tester() -> EthereumTester:
+    """A chain with Anvil's accounts, so that the addresses are the documented ones."""
     return EthereumTester(PyEVMBackend.from_mnemonic(ANVIL_MNEMONIC, hd_path="m/44'/60'/0'/0"))
 
 
-@pytest.fixture(scope="session")
-def web3(tester: EthereumTester) -> Web3:
-    return Web3(EthereumTesterProvider(tester))
-
-
-@pytest.fixture(scope="session")
-def contracts(web3: Web3) -> dict[str, Creation]:
-    by = Sender(web3, anvil_account(DEPLOYER))
-    created = list(deploy_core(by, by.address, 0))
-    created.append(create(by, "ChatConsumer", created[0].address, CONTAINER))
-    return {item.name: item for item in created}
-
-
 @pytest.fixture
-def node(web3: Web3) -> Sender:
-    return Sender(web3, anvil_account(NODE))
-
-
-@pytest.fixture(autouse=True)
-def _restored(tester: EthereumTester, contracts: dict[str, Creation]) -> Iterator[None]:
-    """Every test starts from the fresh deployment."""
-    snapshot = tester.take_snapshot()
-    yield
-    tester.revert_to_snapshot(snapshot)
+def chat(infernet: Web3Infernet, web3: Web3) -> Chat:
+    """The example consumer, as the scripts use it."""
+    path = OUT / "ChatConsumer.sol" / "ChatConsumer.json"
+    consumer = infernet.deploy(path, infernet.registry.address, CONTAINER)
+    return Chat(Sender(web3, anvil_account(REQUESTER)), consumer.address)

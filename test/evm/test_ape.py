@@ -44,7 +44,7 @@ class Ape:
 def test_ape_test_runs_the_tests_of_the_ape_project(ape: Ape) -> None:
     done = ape("test", "test/evm/ape", "--network", "ethereum:local:test")
     assert done.returncode == 0, done.stdout
-    assert "4 passed" in done.stdout
+    assert "11 passed" in done.stdout
 
 
 def test_the_console_has_the_contracts_of_the_project(ape: Ape) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from web3 import Web3
 
+from infernet_protocol.registry import GETTERS
 from scripts.accounts import REQUESTER, anvil_account
-from scripts.deployment import GETTERS
 from scripts.stack import Stack
 from test.scripts.conftest import Done, Run
 

@@ -5,16 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import rlp
 from eth_abi.abi import encode
-from eth_utils.address import to_canonical_address, to_checksum_address
-from eth_utils.crypto import keccak
+from eth_utils.address import to_checksum_address
 
+from infernet_protocol.registry import planned_addresses
 from test.support.anvil import Anvil
 
 OUT = Path(__file__).parent.parent.parent / "out"
-CORE = ("EIP712Coordinator", "Inbox", "Reader", "Fee", "WalletFactory")
-"""In order of deployment after the Registry, which is told their addresses."""
 
 
 def bytecode(name: str, source: str | None = None) -> str:
@@ -51,19 +48,14 @@ def create_core(anvil: Anvil, deployer: str, fee: int = 0) -> dict[str, str]:
         fee: of the protocol, in hundredths of a percent.
     """
     nonce = int(anvil.rpc("eth_getTransactionCount", deployer, "latest"), 16)
-    expected = [_create_address(deployer, nonce + offset) for offset in range(1, 6)]
-    registry = create(anvil, deployer, "Registry", ["address"] * 5, expected)
+    expected = planned_addresses(deployer, nonce)
+    registry = create(anvil, deployer, "Registry", ["address"] * 5, list(expected.values()))
     addresses = {"Registry": registry}
-    for name in CORE:
+    for name in expected:
         if name == "Fee":
             created = create(anvil, deployer, name, ["address", "uint16"], [deployer, fee])
         else:
             created = create(anvil, deployer, name, ["address"], [registry])
         addresses[name] = created
-    assert list(addresses.values())[1:] == expected
+    assert addresses == {"Registry": registry, **expected}
     return addresses
-
-
-def _create_address(deployer: str, nonce: int) -> str:
-    encoded: bytes = rlp.encode([to_canonical_address(deployer), nonce])
-    return to_checksum_address(keccak(encoded)[-20:])

@@ -4,45 +4,28 @@ import pytest
 from ape import Project
 from ape.api import TestAccountAPI
 from ape.contracts import ContractInstance
-from ape.managers.accounts import TestAccountManager
 
+from infernet_testing.ape import ApeInfernet
 from scripts import ape_project
-from scripts.accounts import DEPLOYER, NODE, REQUESTER
-from scripts.deployment import CONTAINER, GETTERS, create_address
+from scripts.deployment import CONTAINER
+
+pytest_plugins = ["infernet_testing.ape"]
 
 ape_project.write()
 
 
 @pytest.fixture(scope="session")
-def deployer(accounts: TestAccountManager) -> TestAccountAPI:
-    return accounts[DEPLOYER]
+def requester(infernet: ApeInfernet) -> TestAccountAPI:
+    return infernet.accounts[0]
 
 
 @pytest.fixture(scope="session")
-def requester(accounts: TestAccountManager) -> TestAccountAPI:
-    return accounts[REQUESTER]
+def chat(project: Project, infernet: ApeInfernet, requester: TestAccountAPI) -> ContractInstance:
+    return requester.deploy(project.ChatConsumer, infernet.registry, CONTAINER)
 
 
 @pytest.fixture(scope="session")
-def node(accounts: TestAccountManager) -> TestAccountAPI:
-    return accounts[NODE]
-
-
-@pytest.fixture(scope="session")
-def contracts(project: Project, deployer: TestAccountAPI) -> dict[str, ContractInstance]:
-    """The core and the example consumers, by name."""
-    first = deployer.nonce + 1
-    planned = [create_address(deployer.address, first + offset) for offset in range(len(GETTERS))]
-    registry = deployer.deploy(project.Registry, *planned)
-    deployed = {"Registry": registry}
-    for name in GETTERS:
-        arguments = (deployer.address, 0) if name == "Fee" else (registry.address,)
-        deployed[name] = deployer.deploy(getattr(project, name), *arguments)
-    for name in ("ChatConsumer", "ScheduledChat"):
-        deployed[name] = deployer.deploy(getattr(project, name), registry.address, CONTAINER)
-    return deployed
-
-
-@pytest.fixture(scope="session")
-def coordinator(contracts: dict[str, ContractInstance]) -> ContractInstance:
-    return contracts["EIP712Coordinator"]
+def scheduled(
+    project: Project, infernet: ApeInfernet, requester: TestAccountAPI
+) -> ContractInstance:
+    return requester.deploy(project.ScheduledChat, infernet.registry, CONTAINER)
