@@ -18,8 +18,8 @@ class Admission:
     """
 
     def __init__(self, max_jobs: int, max_bytes: int) -> None:
-        self._free_jobs = max_jobs
-        self._free_bytes = max_bytes
+        self._max_jobs = self._free_jobs = max_jobs
+        self._max_bytes = self._free_bytes = max_bytes
         self._open = True
 
     def enter(self, size: int) -> None:
@@ -33,6 +33,11 @@ class Admission:
         if self._free_jobs < 1 or self._free_bytes < size:
             raise NotAcceptingError("Too many jobs are pending; try again later")
         self.occupy(size)
+
+    def taken(self, jobs: int, octets: int) -> None:
+        """Says how much room is taken in all, where that is not decided here alone."""
+        self._free_jobs = self._max_jobs - jobs
+        self._free_bytes = self._max_bytes - octets
 
     def occupy(self, size: int) -> None:
         """Takes room unconditionally, for work that was accepted by an earlier process."""

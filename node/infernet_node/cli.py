@@ -14,12 +14,13 @@ import uvloop
 
 from infernet_node import __version__
 from infernet_node.chain.history import UnknownSubscriptionError
-from infernet_node.config import Config, ConfigError, LoadedConfig, load_config, secrets_of
+from infernet_node.config import Config, ConfigError, LoadedConfig, Role, load_config, secrets_of
 from infernet_node.config.reference import reference
 from infernet_node.doctor import examine
 from infernet_node.logs import LogFileError, configure_logging
-from infernet_node.node import StartError, run_node
+from infernet_node.node import run_node
 from infernet_node.server import ListenError
+from infernet_node.start_error import StartError
 from infernet_node.store.database import StoreError
 from infernet_node.supervision import StopRequest
 from infernet_node.why import explain
@@ -32,6 +33,12 @@ _CONFIG = click.option(
     type=click.Path(dir_okay=False),
     help="Configuration file; default: INFERNET_CONFIG_PATH, else config.json.",
 )
+_ROLE = click.option(
+    "--role",
+    type=click.Choice([str(role) for role in Role]),
+    default=str(Role.RUN),
+    help="Which process of a node it is for; default: one that does everything.",
+)
 
 
 @click.group()
@@ -43,8 +50,33 @@ def main() -> None:
 @main.command()
 @_CONFIG
 def run(path: str | None) -> None:
-    """Runs the node until SIGTERM or SIGINT; a second signal does not wait for running jobs."""
-    loaded = _load(path)
+    """Runs a whole node until SIGTERM or SIGINT; a second signal does not wait for jobs."""
+    _run(path, Role.RUN)
+
+
+@main.command()
+@_CONFIG
+def api(path: str | None) -> None:
+    """Takes requests for a node of several processes; workers run the jobs."""
+    _run(path, Role.API)
+
+
+@main.command()
+@_CONFIG
+def worker(path: str | None) -> None:
+    """Runs jobs of a node of several processes."""
+    _run(path, Role.WORKER)
+
+
+@main.command()
+@_CONFIG
+def chain(path: str | None) -> None:
+    """Answers requests of the chain, or stands by while another process with the key does."""
+    _run(path, Role.CHAIN)
+
+
+def _run(path: str | None, role: Role) -> None:
+    loaded = _load(path, role)
     config = loaded.config
     try:
         configure_logging(config.log, secrets_of(config))
@@ -54,16 +86,17 @@ def run(path: str | None) -> None:
         # each of its steps; the usual 5 ms would be most of the time that a commit takes.
         sys.setswitchinterval(_SWITCH_SECONDS)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_run_until_signal(config))
+            runner.run(_run_until_signal(config, role))
     except (StartError, ListenError, LogFileError) as error:
         _fail(str(error))
 
 
 @main.command()
 @_CONFIG
-def check_config(path: str | None) -> None:
+@_ROLE
+def check_config(path: str | None, role: str) -> None:
     """Reads the configuration, and says what is wrong or suspicious."""
-    loaded = _load(path)
+    loaded = _load(path, Role(role))
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
     ids = ", ".join(container.id for container in loaded.config.containers) or "none"
@@ -96,9 +129,11 @@ def why(path: str | None, subscription: str, interval: int | None) -> None:
 
 @main.command()
 @_CONFIG
-def doctor(path: str | None) -> None:
+@_ROLE
+def doctor(path: str | None, role: str) -> None:
     """Checks what the node depends on, and names the fix of what is wrong."""
-    findings = asyncio.run(examine(_load(path).config, os.environ.get("RUNTIME")))
+    config = _load(path, Role(role)).config
+    findings = asyncio.run(examine(config, os.environ.get("RUNTIME")))
     for finding in findings:
         click.echo(finding.line)
     if any(finding.fix for finding in findings):
@@ -111,17 +146,17 @@ def config_reference() -> None:
     click.echo(reference(), nl=False)
 
 
-async def _run_until_signal(config: Config) -> None:
+async def _run_until_signal(config: Config, role: Role) -> None:
     stop = StopRequest()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    await run_node(config, runtime=os.environ.get("RUNTIME"), stop=stop)
+    await run_node(config, runtime=os.environ.get("RUNTIME"), stop=stop, role=role)
 
 
-def _load(path: str | None) -> LoadedConfig:
+def _load(path: str | None, role: Role = Role.RUN) -> LoadedConfig:
     try:
-        return load_config(path, os.environ)
+        return load_config(path, os.environ, role)
     except ConfigError as error:
         _fail(str(error))
 

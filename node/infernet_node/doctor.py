@@ -16,6 +16,9 @@ from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import RevertError, RpcError
 from infernet_node.config import ChainConfig, Config
 from infernet_node.containers.endpoint import Endpoint, endpoints_of
+from infernet_node.fleet.broker import Broker, BrokerError
+from infernet_node.fleet.brokers import BrokerMissingError, broker_of
+from infernet_node.fleet.messages import Message, Topic
 from infernet_node.store.database import Database, StoreError
 
 _SKEW = 60
@@ -50,6 +53,7 @@ async def examine(config: Config, runtime: str | None) -> list[Finding]:
         runtime: the environment variable ``RUNTIME``.
     """
     findings = [finding async for finding in _store(config)]
+    findings += [finding async for finding in _broker(config)]
     if config.chain.enabled:
         findings += [finding async for finding in _chain(config.chain)]
     endpoints = endpoints_of(config.containers, runtime).values()
@@ -72,6 +76,37 @@ async def _store(config: Config) -> AsyncIterator[Finding]:
         yield Finding("store", f"does not answer ({type(error).__name__})", "see its own log")
     finally:
         await database.close()
+
+
+async def _broker(config: Config) -> AsyncIterator[Finding]:
+    if not config.store_is_shared:
+        return
+    try:
+        broker = broker_of(config)
+        if broker is None:
+            yield Finding("broker", "none: processes find each other's work by looking for it")
+            return
+        await _hears_itself(broker)
+        yield Finding("broker", f"{broker.label} passes messages on")
+    except BrokerMissingError as error:
+        yield Finding("broker", str(error), "install it on every machine of the fleet")
+    except (BrokerError, TimeoutError) as error:
+        yield Finding(
+            "broker",
+            f"{broker.label if broker else 'it'} passes nothing on ({error or 'no answer'})",
+            "start it, or correct fleet.broker; until then work is found later than it could be",
+        )
+
+
+async def _hears_itself(broker: Broker) -> None:
+    heard = asyncio.Event()
+    message = Message("doctor", Topic.PING).encode()
+    async with (
+        asyncio.timeout(2 * _SECONDS),
+        broker.connect(lambda raw: heard.set() if raw == message else None) as channel,
+    ):
+        await channel.publish(message)
+        await heard.wait()
 
 
 async def _chain(config: ChainConfig) -> AsyncIterator[Finding]:
@@ -124,8 +159,9 @@ async def _accounts(
     rpc: Rpc, config: ChainConfig, deployment: Deployment
 ) -> AsyncIterator[Finding]:
     wallet = config.wallet
-    assert wallet is not None, "the configuration is of an enabled chain"
-    assert wallet.private_key is not None, "the configuration is of an enabled chain"
+    if wallet is None or wallet.private_key is None:
+        yield Finding("key", "none: this process sends no transactions")
+        return
     address = str(Account.from_key(wallet.private_key.get_secret_value()).address)
     balance = int(await rpc.call("eth_getBalance", address, "latest"), 16)
     price = int(await rpc.call("eth_gasPrice"), 16)

@@ -1,9 +1,10 @@
 """Taking on off-chain jobs: an id once the row is committed, and one job for one request."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 from sqlalchemy.exc import IntegrityError
@@ -41,6 +42,33 @@ def new_job(order: JobOrder, owner: str, kind: JobKind, now: float) -> Job:
         created_at=now,
         size=len(order.data_text),
     )
+
+
+class JobDesk(Protocol):
+    """Where callers have jobs done, here or elsewhere."""
+
+    @property
+    def waiting(self) -> int:
+        """Jobs accepted and not started in this process."""
+
+    @property
+    def running(self) -> int:
+        """Jobs in their containers now, as far as this process runs them."""
+
+    async def resume(self) -> int:
+        """Takes up what an earlier process left in a store of its own; returns how many jobs."""
+
+    async def submit(self, order: JobOrder, owner: str, request: RequestKey | None = None) -> str:
+        """Accepts a job; see :meth:`Intake.submit`."""
+
+    async def discard(self, job: Job) -> None:
+        """Forgets a job, and stops it if it waits or runs."""
+
+    def stop_accepting(self) -> None:
+        """Refuses new jobs and starts none that wait."""
+
+    async def close(self, grace: float, urgent: asyncio.Event) -> None:
+        """Lets running jobs finish for ``grace`` seconds, unless ``urgent`` is set before."""
 
 
 class Intake:

@@ -41,6 +41,14 @@ class Metrics:
         self.jobs_finished = self._counter(
             "jobs_finished", "Off-chain jobs that ended: success or failed.", "kind", "status"
         )
+        self.jobs_claimed = self._counter(
+            "jobs_claimed",
+            "Jobs taken from the store: new ones of other processes, or taken over from dead ones.",
+            "how",
+        )
+        self.wake_ups = self._counter(
+            "wake_ups", "Messages between processes of a fleet: sent or heard.", "direction"
+        )
         self.job_seconds = self._histogram(
             "job_duration_seconds", "From a job's acceptance to its end.", _JOB_SECONDS, "kind"
         )

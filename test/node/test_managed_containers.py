@@ -18,7 +18,7 @@ from infernet_node.containers.plan import (
     creation_request,
     image_reference,
 )
-from infernet_node.node import StartError
+from infernet_node.start_error import StartError
 from scripts.processes import free_port
 from test.support.container import ScriptedContainer
 from test.support.docker_engine import GATEWAY, FakeDockerEngine, PaperContainer

@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from infernet_node.cli import main
 from infernet_node.config import LogConfig, parse_config
 from infernet_node.logs import LogFileError, configure_logging
-from infernet_node.node import StartError, run_node
+from infernet_node.node import run_node
+from infernet_node.start_error import StartError
 from infernet_node.supervision import StopRequest
 from test.support.container import ScriptedContainer, answering
 from test.support.node_process import BIN, configure, started

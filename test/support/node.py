@@ -11,9 +11,10 @@ import aiohttp
 
 from infernet_node.api.rate_limit import RateLimiter
 from infernet_node.api.services import ChainAccess, Services
+from infernet_node.assembly import assemble
 from infernet_node.chain.history import SubscriptionHistory, UnknownSubscriptionError
 from infernet_node.config import RateLimitConfig, parse_config
-from infernet_node.node import assemble, serve
+from infernet_node.node import serve
 from infernet_node.ports import RejectionError
 from infernet_node.server import listen
 from infernet_node.supervision import StopRequest

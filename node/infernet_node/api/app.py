@@ -28,6 +28,7 @@ from infernet_node.api.openapi import describe
 from infernet_node.api.rate_limit import RateLimiter
 from infernet_node.api.responses import json_response
 from infernet_node.api.services import Services
+from infernet_node.config import Role
 
 _LOG = structlog.get_logger(__name__)
 
@@ -51,9 +52,16 @@ _OPEN = _Rule()
 _JOBS = _Rule(needs_key=True)
 _INSIDE = _Rule(limited=False, takes_keys=False)
 
+_PROBES = frozenset({"/health", "/health/ready", "/metrics"})
+_SHOWN_BY = {
+    Role.WORKER: _PROBES,
+    Role.CHAIN: _PROBES | {"/api/chain/subscriptions/{id}"},
+}
+"""Routes of processes that callers have nothing to ask of; the others have all of them."""
+
 
 def create_app(services: Services, limiter: RateLimiter) -> Starlette:
-    """Returns the REST interface of a node."""
+    """Returns the REST interface of a process, as far as its role has one."""
     about, jobs, events = NodeRoutes(services), JobRoutes(services), EventRoutes(services)
     gate = _Gate(services, limiter)
     # Routes are tried in this order, so the busiest come first.
@@ -77,6 +85,7 @@ def create_app(services: Services, limiter: RateLimiter) -> Starlette:
         routes=[
             Route(path, gate.guard(f"{method} {path}", rule, handler), methods=[method])
             for method, path, rule, handler in table
+            if path in _SHOWN_BY.get(services.role, {path})
         ],
         exception_handlers={HTTPException: _plain_refusal},
     )

@@ -26,6 +26,10 @@ class EventRoutes:
     def __init__(self, services: Services) -> None:
         self._store = services.store
         self._most = services.config.server.max_followers
+        fleet = services.config.fleet
+        # What other processes change is told over a broker, which may be away.
+        look = fleet.sweep_period if services.membership else _HEARTBEAT_SECONDS
+        self._pause = min(look, _HEARTBEAT_SECONDS)
 
     async def follow(self, request: Request, caller: Caller) -> Response:
         """``GET /api/jobs/{id}/events``: Server-Sent Events until the job has ended."""
@@ -59,7 +63,7 @@ class EventRoutes:
                 if found[0].status != "running":
                     return
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), _HEARTBEAT_SECONDS)
+                    await asyncio.wait_for(changed.wait(), self._pause)
                     continue
                 yield b":\n\n"
 

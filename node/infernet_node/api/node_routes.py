@@ -40,15 +40,16 @@ class NodeRoutes:
             await self._services.store.count_running()
         except SQLAlchemyError:
             problems["store"] = "not available"
-        chain = self._services.chain
-        if chain and chain.port.status != "ready":
+        chain, remarks = self._services.chain, self._services.remarks
+        if chain and chain.port.status != "ready" and "chain" not in remarks:
             problems["chain"] = chain.port.status
         missing = [id for id in self._known if not self._services.is_running(id)]
         if missing:
             problems["containers"] = f"not running: {', '.join(missing)}"
+        remarked = {"remarks": remarks} if remarks else {}
         if problems:
-            return json_response({"status": "unhealthy", "problems": problems}, 503)
-        return json_response({"status": "healthy"})
+            return json_response({"status": "unhealthy", "problems": problems, **remarked}, 503)
+        return json_response({"status": "healthy", **remarked})
 
     async def info(self, request: Request, caller: Caller) -> Response:
         """``GET /info``: version, running containers, pending work, account on the chain."""

@@ -101,8 +101,10 @@ COMPONENTS: dict[str, Any] = {
         },
         {"data": {}},
     ),
-    "Healthy": _object({"status": {"const": "healthy"}}),
-    "Unhealthy": _object({"status": {"const": "unhealthy"}, "problems": _OBJECT}),
+    "Healthy": _object({"status": {"const": "healthy"}}, {"remarks": _OBJECT}),
+    "Unhealthy": _object(
+        {"status": {"const": "unhealthy"}, "problems": _OBJECT}, {"remarks": _OBJECT}
+    ),
     "Info": _object(
         {
             "version": _TEXT,

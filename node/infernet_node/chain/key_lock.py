@@ -1,10 +1,10 @@
 """One key, one process: two would sign different transactions with the same nonces."""
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from infernet_node.process_lock import LockedError, process_lock
 
 
 class KeyInUseError(Exception):
@@ -25,18 +25,11 @@ def key_lock(folder: Path, address: str) -> Iterator[None]:
         KeyInUseError: if another process holds it.
         OSError: if the folder cannot be written to.
     """
-    path = folder / f"{address}.lock"
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
-            raise KeyInUseError(
-                f"the key of {address} is in use by process {holder} (lock {path}): stop that "
-                "node, or give this one a key of its own in chain.wallet"
-            ) from None
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
-        yield
+    try:
+        with process_lock(folder / f"{address}.lock"):
+            yield
+    except LockedError as error:
+        raise KeyInUseError(
+            f"the key of {address} is in use by process {error.holder} (lock {error.path}): stop "
+            "that node, or give this one a key of its own in chain.wallet"
+        ) from None

@@ -57,12 +57,14 @@ class Rpc:
     Args:
         urls: endpoints of the same chain, the preferred one first; http, https, ws or wss.
         timeout: seconds for one HTTP request.
+        may_send: whether raw transactions may be handed over now.
     """
 
     urls: Sequence[str]
     timeout: float = DEFAULT_TIMEOUT
     clock: Callable[[], float] = time.monotonic
     metrics: ChainMetrics = field(default_factory=ChainMetrics)
+    may_send: Callable[[], bool] = lambda: True
     _endpoints: list[_Endpoint] = field(init=False)
     _session: aiohttp.ClientSession | None = field(init=False, default=None)
     _reads: Coalescer = field(init=False)
@@ -127,6 +129,8 @@ class Rpc:
             TransportError: it may or may not have arrived.
             RefusedError: the endpoint's reason; some of them mean that it already has it.
         """
+        if not self.may_send():
+            raise TransportError("not handed over: another process sends for this account now")
         request = Request("eth_sendRawTransaction", ("0x" + raw.hex(),))
         (result,) = await self._sends.ask([request])
         if isinstance(result, RpcError):

@@ -39,6 +39,7 @@ class ChainService:
         metrics: counts what happens.
         max_running: pipelines for the chain at the same time.
         reached: told the name of each point at which a crash would leave a different trace.
+        may_send: whether this process may send transactions of its account now.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class ChainService:
         *,
         max_running: int = 64,
         reached: Callable[[str], None] = lambda point: None,
+        may_send: Callable[[], bool] = lambda: True,
     ) -> None:
         wallet, registry = config.wallet, config.registry_address
         if wallet is None or wallet.private_key is None or registry is None:
@@ -62,7 +64,7 @@ class ChainService:
         self._database = database
         self._compute = Compute(self.lookup, run, max_running)
         self._metrics = metrics or ChainMetrics()
-        self._rpc = Rpc(config.rpc_urls, metrics=self._metrics)
+        self._rpc = Rpc(config.rpc_urls, metrics=self._metrics, may_send=may_send)
         self._reached = reached
         self._settings = Settings(
             known={container.id: container for container in containers},
@@ -150,6 +152,15 @@ class ChainService:
         except RpcError as error:
             log.warning("Delegated request could not be checked", error=str(error))
             raise unreachable from error
+
+    async def adopt(self) -> None:
+        """Takes up delegated requests that other processes have accepted.
+
+        Raises:
+            SQLAlchemyError: the store is not available.
+        """
+        if self._session:
+            await self._session.adopt()
 
     async def _connect(self) -> ChainSession:
         identity = await ChainIdentity.read(self._rpc, self._registry)

@@ -94,6 +94,8 @@ class ChainSession:
         self._clock = ChainClock()
         self._onchain: Scheduler[int] = Scheduler()
         self._delegated: Scheduler[int] = Scheduler()
+        self._planned: set[int] = set()
+        """Delegated requests that this session knows of."""
         self._history: list[Cursor] = []
         self._resumed = False
         self._cursors = CursorHistory(database, contracts)
@@ -178,8 +180,26 @@ class ChainSession:
             self._clock.advance(await self._listener.head())
         row, new = await self._requests.accept(subscription, signature, data)
         if new:
-            self._delegated.add(row.id, row.subscription)
+            self._plan(row)
             await self._begin_due(self._clock.now)
+
+    async def adopt(self) -> None:
+        """Takes up delegated requests that other processes have accepted.
+
+        Raises:
+            SQLAlchemyError: the store is not available.
+        """
+        if self._clock.head is None:
+            return  # Nothing can be due yet; the next call comes after the first look.
+        fresh = [row for row in await self._delegations.open() if row.id not in self._planned]
+        for row in fresh:
+            self._plan(row)
+        if fresh:
+            await self._begin_due(self._clock.now)
+
+    def _plan(self, row: Delegation) -> None:
+        self._planned.add(row.id)
+        self._delegated.add(row.id, row.subscription)
 
     async def run(self) -> None:
         """Works until cancelled.
@@ -201,7 +221,7 @@ class ChainSession:
         for tracked in await self._subscriptions.tracked():
             self._onchain.add(tracked.id, tracked.subscription)
         for delegation in await self._delegations.open():
-            self._delegated.add(delegation.id, delegation.subscription)
+            self._plan(delegation)
 
     async def _follow(self) -> None:
         last, pause = "", self._poll_period

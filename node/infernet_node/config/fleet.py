@@ -39,13 +39,29 @@ class Role(StrEnum):
         return self in (Role.RUN, Role.CHAIN)
 
 
+def servers_in(url: str) -> list[str]:
+    """Returns the addresses of a NATS cluster, or the only one of another broker."""
+    if urlsplit(url).scheme not in ("nats", "tls"):
+        return [url]
+    return [each.strip() for each in url.split(",")]
+
+
+def _is_broker(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        somewhere = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return parts.scheme in BROKERS and (somewhere or parts.scheme == "memory")
+
+
 class FleetConfig(Section):
     """Ours: what processes need that share one store. See [a fleet](fleet.md)."""
 
     broker: str | None = Field(default=None, repr=False)
     """Whom processes wake each other through: ``postgresql://``, ``redis://``, ``rediss://``,
     ``nats://`` or ``tls://`` (NATS), or ``memory://`` for nobody; null is the store itself, where
-    it is PostgreSQL."""
+    it is PostgreSQL. Servers of a NATS cluster are separated by commas."""
     channel: KeyName = "infernet"
     """Name of the channel or subject at the broker: 1 to 48 letters, digits or any of
     ``. _ -``."""
@@ -57,12 +73,7 @@ class FleetConfig(Section):
     @field_validator("broker")
     @classmethod
     def _known_broker(cls, value: str | None) -> str | None:
-        try:
-            parts = urlsplit(value or "memory://")
-            usable = parts.scheme in BROKERS and bool(parts.hostname or parts.scheme == "memory")
-        except ValueError:
-            usable = False
-        if not usable:
+        if value and not all(_is_broker(url) for url in servers_in(value)):
             raise ValueError(
                 "must be a URL such as nats://broker:4222, redis://broker:6379/0, "
                 "postgresql://user@host/database or memory://"

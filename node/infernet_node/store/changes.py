@@ -1,7 +1,7 @@
 """Who wants to hear when a job changes."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 
@@ -45,6 +45,13 @@ class Changes:
         """Wakes everybody for the last time."""
         self.closed = True
         self.wake_all()
+
+    def hear(self, job_ids: Iterable[str] | None) -> None:
+        """Wakes followers of jobs that others have changed; ``None`` stands for any."""
+        if job_ids is None:
+            self.wake_all()
+        for job_id in job_ids or ():
+            self.wake(job_id)
 
     def wake_all(self) -> None:
         """Wakes everybody: any job may have changed."""

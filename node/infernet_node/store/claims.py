@@ -52,10 +52,10 @@ class Claims:
             limit: most jobs.
             containers: only jobs of these; streams, which cannot be run again, are taken
                 whatever their container.
-            of: processes that are no more, whose jobs are taken as well.
+            of: processes that are no more; theirs are taken instead of those that nobody had.
         """
         runnable = cast(jobs_table.c.containers, JSONB).contained_by(sorted(containers))
-        free = or_(_UNCLAIMED, jobs_table.c.lease_owner.in_(of)) if of else _UNCLAIMED
+        free = jobs_table.c.lease_owner.in_(of) if of else _UNCLAIMED
         oldest = (
             select(jobs_table.c.id)
             .where(_RUN_BY_THE_NODE, free, or_(jobs_table.c.kind == JobKind.STREAM, runnable))

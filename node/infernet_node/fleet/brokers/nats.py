@@ -1,0 +1,78 @@
+"""NATS: core publish and subscribe; JetStream is not needed, since nothing has to be kept."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from sqlalchemy.engine import make_url
+
+from infernet_node.config.fleet import servers_in
+from infernet_node.fleet.broker import BrokerError, Channel, Hear
+
+_SECONDS = 5
+_LOST = (OSError, NatsError, TimeoutError)
+
+
+class NatsBroker:
+    """Args:
+    url: ``nats://`` or ``tls://``, with user and password or a token where the server asks;
+        several of one cluster are separated by commas.
+    """
+
+    def __init__(self, url: str, channel: str) -> None:
+        self._urls = servers_in(url)
+        # A token stands where a user's name does, so neither is shown.
+        self.label = ",".join(
+            make_url(each).set(username=None, password=None).render_as_string()
+            for each in self._urls
+        )
+        self._channel = channel
+
+    @asynccontextmanager
+    async def connect(self, hear: Hear) -> AsyncIterator[Channel]:
+        async def heard(message: Msg) -> None:
+            hear(message.data)
+
+        async def publish(message: bytes) -> None:
+            try:
+                await client.publish(self._channel, message)
+                await client.flush(_SECONDS)
+            except _LOST as error:
+                raise _broker_error(error) from error
+
+        async def lost() -> None:
+            await ended.wait()
+
+        async def closed() -> None:
+            ended.set()
+
+        async def failed(_error: Exception) -> None:
+            # Whatever it is, the connection is closed or messages are lost; both are provided for.
+            return
+
+        ended = asyncio.Event()
+        client = Client()
+        try:
+            # The caller connects again, and has to know of it: nothing here does it silently.
+            await client.connect(
+                self._urls,
+                allow_reconnect=False,
+                connect_timeout=_SECONDS,
+                closed_cb=closed,
+                disconnected_cb=closed,
+                error_cb=failed,
+            )
+            await client.subscribe(self._channel, cb=heard)
+            yield Channel(publish, lost)
+        except (*_LOST, ValueError) as error:
+            raise _broker_error(error) from error
+        finally:
+            with suppress(*_LOST):
+                await client.close()
+
+
+def _broker_error(error: Exception) -> BrokerError:
+    return BrokerError(f"{type(error).__name__}: {error}")

@@ -1,0 +1,7 @@
+"""Why a node does not start."""
+
+
+class StartError(Exception):
+    """The node cannot start; names the setting and the fix."""
+
+    code = "start_failed"
