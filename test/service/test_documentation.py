@@ -20,10 +20,8 @@ from tgi_service.slots import JOBS_PER_WORKER
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/service.md").read_text()
-CHECKLIST = (ROOT / "docs/service-checklist.md").read_text()
+CHECKLIST = (ROOT / "docs/checklist.md").read_text()
 PACKAGE = ROOT / "service/tgi_service"
-PROMISES = {*range(1, 6), *range(14, 18), *range(19, 38), 39, 40, 45, 60, 61, 74, 113}
-"""Numbers of the promises that concern the service."""
 
 
 def rows(text: str, heading: str) -> list[list[str]]:
@@ -210,26 +208,3 @@ def test_every_option_is_documented(capsys: pytest.CaptureFixture[str]) -> None:
 
     documented = {re.findall(r"--[a-z]+", row[0])[0] for row in rows(GUIDE, "Option")}
     assert documented == offered
-
-
-def test_every_promise_is_held_by_tests_that_exist() -> None:
-    promised = {int(row[0]): re.findall(r"`([^`]+::[^`]+)`", row[2]) for row in _promises()}
-
-    assert promised.keys() == PROMISES
-    for number, tests in promised.items():
-        assert tests, number
-        for test in tests:
-            path, _, function = test.partition("::")
-            assert function in _functions(ROOT / path), test
-
-
-def _promises() -> list[list[str]]:
-    return rows(CHECKLIST, "No.")
-
-
-def _functions(path: Path) -> set[str]:
-    return {
-        node.name
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    }

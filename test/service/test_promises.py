@@ -1,4 +1,4 @@
-"""Promises of the user's guide that no other test states as such; see docs/service-checklist.md."""
+"""Promises of the user's guide that no other test states as such; see docs/checklist.md."""
 
 import threading
 
