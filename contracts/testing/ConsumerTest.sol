@@ -75,13 +75,27 @@ abstract contract ConsumerTest is Test {
         internal
         returns (bool delivered, bytes memory reason)
     {
-        uint32 interval = _presentInterval(subscriptionId);
+        return _deliverFor(by, subscriptionId, _presentInterval(subscriptionId), output);
+    }
+
+    /// @dev The same for an interval that is over, or has not begun
+    function _deliverFor(address by, uint32 subscriptionId, uint32 interval, bytes memory output)
+        internal
+        returns (bool delivered, bytes memory reason)
+    {
         vm.prank(by);
         try coordinator.deliverCompute(subscriptionId, interval, "", output, "", address(nodeWallet)) {
             delivered = true;
         } catch (bytes memory data) {
             reason = data;
         }
+    }
+
+    /// @dev Creates a wallet of this test's that holds an amount of native coin, all of which `spender` may spend
+    function _fundedWallet(address spender, uint256 amount) internal returns (Wallet wallet) {
+        wallet = Wallet(payable(walletFactory.createWallet(address(this))));
+        vm.deal(address(wallet), amount);
+        wallet.approve(spender, address(0), amount);
     }
 
     /// @dev Moves the clock to the first second of an interval; what lies between stays unanswered

@@ -5,7 +5,9 @@ import {Coordinator} from "../../contracts/Coordinator.sol";
 import {AnswerDecoder} from "../../contracts/examples/AnswerDecoder.sol";
 import {PaidChat} from "../../contracts/examples/PaidChat.sol";
 import {ScheduledChat} from "../../contracts/examples/ScheduledChat.sol";
+import {Wallet} from "../../contracts/payments/Wallet.sol";
 import {ConsumerTest} from "../../contracts/testing/ConsumerTest.sol";
+import {RecordingConsumer, Terms} from "./support/RecordingConsumer.sol";
 
 /// @notice The kit for authors, used as an author uses it
 contract ConsumerTestTest is ConsumerTest {
@@ -39,6 +41,9 @@ contract ConsumerTestTest is ConsumerTest {
         assertEq(_presentInterval(id), 1);
         _waitForInterval(id, 3);
         assertEq(_presentInterval(id), 3);
+        (bool delivered, bytes memory reason) = _deliverFor(node, id, 1, _encodeAnswer("too late"));
+        assertFalse(delivered);
+        assertEq(reason, abi.encodeWithSelector(Coordinator.IntervalMismatch.selector));
         _answer(id, "late");
         assertEq(chat.answer(id, 1, 1), "");
         assertEq(chat.answer(id, 3, 1), "late");
@@ -54,6 +59,20 @@ contract ConsumerTestTest is ConsumerTest {
         PaidChat paid = new PaidChat(address(registry), "container", address(0), 1 ether);
         _answer(paid.chatWithLLM{value: 1 ether}(abi.encode("question?")), "42");
         assertEq(address(nodeWallet).balance, 1 ether);
+    }
+
+    function test_IsPaidFromAWallet() public {
+        RecordingConsumer consumer = new RecordingConsumer(address(registry));
+        Terms memory terms;
+        (terms.frequency, terms.redundancy, terms.amount) = (1, 2, 1 ether);
+        terms.wallet = address(_fundedWallet(address(consumer), 1 ether));
+        uint32 paid = consumer.subscribe(terms);
+        _answer(paid, "42");
+        assertEq(address(nodeWallet).balance, 1 ether);
+        assertEq(
+            _refusalAs(makeAddr("second"), paid, "43"),
+            abi.encodeWithSelector(Wallet.InsufficientAllowance.selector)
+        );
     }
 
     /// @dev What a failing author sees
