@@ -69,6 +69,10 @@ chaos-chain: setup ## SIGKILL at every write, every send and any moment of the c
 checklist: setup ## What the user's document promises, with the tests that hold each line; fails where one has none
 	@$(PY) -m scripts.checklist
 
+faults: setup ## Each fault of an RPC endpoint in each phase of the work, lasting as long as in life: ten minutes
+	@$(TEST_CONTRACTS)
+	FAULTS=full pytest -m e2e --timeout 300 test/chaos/test_faults.py
+
 lint: setup ## Formatting, types, direction of imports, Solidity linter
 	ruff format --check .
 	ruff check .
@@ -189,4 +193,4 @@ clean: ## Removes what can be built again
 help: ## This list
 	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo up test test-contracts test-python e2e checklist compat compat-tgi chaos chaos-chain lint bench-gas bench-node bench-service soak-service bench-chain audit audit-release audit-coverage audit-static audit-symbolic audit-mutation fmt setup contracts release abis lock clean help
+.PHONY: demo up test test-contracts test-python e2e checklist compat compat-tgi chaos chaos-chain faults lint bench-gas bench-node bench-service soak-service bench-chain audit audit-release audit-coverage audit-static audit-symbolic audit-mutation fmt setup contracts release abis lock clean help

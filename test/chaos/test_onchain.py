@@ -31,7 +31,7 @@ from test.support.container import ScriptedContainer
 
 pytestmark = pytest.mark.e2e
 
-ROUNDS = int(os.environ.get("CHAIN_ROUNDS", "10"))
+ROUNDS = int(os.environ.get("CHAIN_ROUNDS", "8"))
 POINTS = [
     f"{side} {what}"
     for what in (

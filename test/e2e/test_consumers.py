@@ -65,14 +65,14 @@ class World:
 
 
 @contextmanager
-def working(node: ChainNode) -> Iterator[ChainNode]:
-    """Runs a node while the block lasts."""
-    node.start()
-    try:
-        eventually(lambda: node.ready, "the node is ready")
-        yield node
-    finally:
-        node.process.stop()
+def working(*nodes: ChainNode) -> Iterator[None]:
+    """Runs nodes while the block lasts."""
+    with ExitStack() as stack:
+        for node in nodes:
+            node.begin()
+            stack.callback(node.process.stop)
+        eventually(lambda: all(node.ready for node in nodes), "ready")
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ def test_three_nodes_give_the_three_answers_asked_for_and_none_two(
         replace(world.node, folder=tmp_path / name, key=key, wallet={})
         for name, key in (("second", KEYS[0]), ("third", KEYS[4]))
     ]
-    with working(others[0]), working(others[1]):
+    with working(*others):
         subscription_id = chain.schedule(["for three"], period=60, redundancy=3)
         world.until_delivered(subscription_id, 3)
         world.until_answered_later()
@@ -149,7 +149,7 @@ def test_three_nodes_give_the_three_answers_asked_for_and_none_two(
 
 def test_intervals_are_answered_each_with_its_own_input(world: World, chain: Chain) -> None:
     questions = ["recurring, first", "recurring, second", "recurring, third"]
-    subscription_id = chain.schedule(questions, period=40)
+    subscription_id = chain.schedule(questions, period=25)
 
     world.until_delivered(subscription_id, 3)
 

@@ -2,19 +2,26 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
+
+LATENCY_SECONDS = 0.5
 
 
 class Fault(Enum):
     """How the endpoint fails."""
 
+    LATENCY = auto()
+    """Every answer is late."""
+    REFUSE = auto()
+    """Nobody listens; only :meth:`FaultyRpc.begin` can bring that about."""
     RESET = auto()
     """The connection is closed without an answer."""
     RATE_LIMIT = auto()
@@ -37,21 +44,66 @@ class FaultyRpc:
 
     upstream: str
     fault: Fault | None = None
+    only: str = ""
+    """Method that meets the fault; empty for all."""
+    latency: float = LATENCY_SECONDS
     batches: int = 0
     """Batches of JSON-RPC requests so far; single requests do not count."""
+    met: int = 0
+    """HTTP requests that have met the present fault."""
     failed: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when a request has met the fault."""
+    """Set when a request has met a fault."""
     url: str = ""
     _stale: bytes | None = None
+    _runner: web.AppRunner | None = None
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+
+    def begin(self, fault: Fault, only: str = "") -> None:
+        """Fails from now on; to be called from another thread than the server's."""
+        self._in_loop(self._begin(fault, only))
+
+    def end(self) -> None:
+        """Works again; to be called from another thread than the server's."""
+        self._in_loop(self._end())
+
+    def _in_loop(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+    async def _begin(self, fault: Fault, only: str) -> None:
+        self.fault, self.only, self.met, self._stale = fault, only, 0, None
+        if fault is Fault.REFUSE:
+            await self.stop()
+
+    async def _end(self) -> None:
+        if self.fault is Fault.REFUSE:
+            await self.listen()
+        self.fault = None
+
+    async def listen(self) -> None:
+        """Takes connections, at the same port as before."""
+        application = web.Application(client_max_size=2**26)
+        application.router.add_post("/", self.answer)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        port = urlsplit(self.url).port or 0
+        await web.TCPSite(self._runner, "127.0.0.1", port, reuse_address=True).start()
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}/"
+
+    async def stop(self) -> None:
+        """Takes no connections, and cuts those that there are."""
+        if self._runner:
+            await self._runner.cleanup()
+            self._runner = None
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         document = json.loads(body)
         self.batches += isinstance(document, list)
-        fault = self.fault
-        if fault is not None:
-            self.failed.set()
+        fault = self._met_by(document)
         match fault:
+            case Fault.LATENCY:
+                await asyncio.sleep(self.latency)
             case Fault.RESET:
                 return _cut(request)
             case Fault.RATE_LIMIT:
@@ -65,10 +117,20 @@ class FaultyRpc:
             case Fault.LOST_ANSWER:
                 await self._forward(body)
                 return _cut(request)
-            case Fault.STALE if _asks_for_head(document):
+            case Fault.STALE:
                 self._stale = self._stale or await self._forward(body)
                 return web.Response(body=self._stale, content_type="application/json")
         return web.Response(body=await self._forward(body), content_type="application/json")
+
+    def _met_by(self, document: Any) -> Fault | None:
+        requests = document if isinstance(document, list) else [document]
+        if self.only and self.only not in [request["method"] for request in requests]:
+            return None
+        if self.fault is None or (self.fault is Fault.STALE and not _asks_for_head(document)):
+            return None
+        self.met += 1
+        self.failed.set()
+        return self.fault
 
     async def _forward(self, body: bytes) -> bytes:
         headers = {"Content-Type": "application/json"}
@@ -100,15 +162,8 @@ def _asks_for_head(document: Any) -> bool:
 async def faulty_rpc(upstream: str) -> AsyncIterator[FaultyRpc]:
     """Serves a proxy on a free port while the block lasts."""
     proxy = FaultyRpc(upstream)
-    application = web.Application(client_max_size=2**26)
-    application.router.add_post("/", proxy.answer)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    host, port = runner.addresses[0][:2]
-    proxy.url = f"http://{host}:{port}/"
+    await proxy.listen()
     try:
         yield proxy
     finally:
-        await runner.cleanup()
+        await proxy.stop()
