@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 AUDIT := .build/audit/venv
 COMPAT := .build/compat/venv
+COMPAT_LAST := .build/compat-1.4/venv
 COMPAT_TGI := .build/compat-tgi/venv
 PY := $(VENV)/bin/python
 FOUNDRY := forge anvil cast
@@ -46,11 +47,11 @@ test-python: setup
 	forge build --quiet
 	pytest -m "not e2e"
 
-e2e: setup $(COMPAT)/.ready ## Real Anvil, service and node against each other
+e2e: setup $(COMPAT)/.ready $(COMPAT_LAST)/.ready ## Real Anvil, service and node against each other
 	@$(TEST_CONTRACTS)
 	pytest -m e2e test/e2e test/compat test/chaos
 
-compat: setup $(COMPAT)/.ready ## The public infernet-client 1.0.0 (web3 6) against this node; part of e2e
+compat: setup $(COMPAT)/.ready $(COMPAT_LAST)/.ready ## The public infernet-client 1.0.0 and 1.4.0 (web3 6) against this node; part of e2e
 	pytest -m e2e test/compat
 
 compat-tgi: setup $(COMPAT_TGI)/.ready ## TGI's own Python client against the mock TGI
@@ -145,6 +146,13 @@ $(COMPAT)/.ready: requirements/compat.lock
 	@$(COMPAT)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/compat.lock
 	@touch $@
 
+# Without its requirements, of which one was never published: the lock names the others.
+$(COMPAT_LAST)/.ready: requirements/compat-1.4.lock
+	@$(PYTHON) -m venv $(COMPAT_LAST)
+	@echo "installing infernet-client 1.4.0 ..."
+	@$(COMPAT_LAST)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/compat-1.4.lock
+	@touch $@
+
 $(COMPAT_TGI)/.ready: requirements/compat-tgi.lock
 	@$(PYTHON) -m venv $(COMPAT_TGI)
 	@echo "installing text-generation ..."
@@ -182,6 +190,9 @@ lock: ## Pins the newest versions that pyproject.toml admits
 		--no-emit-index-url --no-header --extra audit pyproject.toml --output-file requirements/audit.lock
 	.build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header requirements/compat.in --output-file requirements/compat.lock
+	.build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --override requirements/compat-1.4.overrides \
+		requirements/compat-1.4.in --output-file requirements/compat-1.4.lock
 	.build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header requirements/compat-tgi.in --output-file requirements/compat-tgi.lock
 	npm update --package-lock-only

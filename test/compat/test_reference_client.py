@@ -12,14 +12,13 @@ from aiohttp import web
 from eth_account import Account
 
 from infernet_protocol.delegation import recover
+from test.compat.public import FIRST, LAST, Package
 from test.support.anvil import KEYS
 from test.support.container import ScriptedContainer, streaming
 from test.support.node import FakeChain, running_node
 
 pytestmark = pytest.mark.e2e
 
-ROOT = Path(__file__).parents[2]
-PYTHON = ROOT / ".build/compat/venv/bin/python"
 CALLS = Path(__file__).with_name("calls.py")
 COORDINATOR = "0x2E983A1Ba5e8b38AAAeC4B440B9dDcFBf72E15d1"
 CHAIN_ID = 31337
@@ -55,12 +54,12 @@ async def hello_after_a_while(request: web.Request) -> web.StreamResponse:
     return await streaming(b"Hel", b"lo")(request)
 
 
-@pytest.fixture
+@pytest.fixture(params=[FIRST, LAST], ids=lambda package: str(package.version))
 async def told(
-    tmp_path: Path,
+    request: pytest.FixtureRequest, tmp_path: Path
 ) -> AsyncIterator[tuple[dict[str, Any], FakeChain]]:
     """What every call of the library returned, and what reached the chain half."""
-    assert PYTHON.exists(), "the library is not installed: run make compat"
+    package: Package = request.param
     chain = FakeChain()
     async with (
         ScriptedContainer().serve() as plain,
@@ -79,7 +78,8 @@ async def told(
         ) as node,
     ):
         process = await asyncio.create_subprocess_exec(
-            *(str(PYTHON), "-W", "ignore", str(CALLS), node.url, rpc_url, KEYS[2]),
+            *(str(package.python), str(CALLS), node.url, rpc_url, KEYS[2]),
+            env=package.env,
             stdout=asyncio.subprocess.PIPE,
         )
         output, _ = await process.communicate()
