@@ -82,6 +82,8 @@ class Trouble(Enum):
     """It was done, and the answer does not arrive."""
     LAGS = auto()
     """Reads come from a backend that does not have the latest block yet."""
+    RECEIPTS_LAG = auto()
+    """Receipts come from a backend that does not have the latest two blocks yet."""
 
 
 @dataclass
@@ -94,6 +96,8 @@ class ModelChain:
     blocks: list[Block] = field(default_factory=list)
     pool: dict[int, Sent] = field(default_factory=dict)
     trouble: Trouble | None = None
+    trouble_lasts: int = 0
+    """HTTP requests that are yet to meet the trouble."""
     salt: int = 0
 
     def __post_init__(self) -> None:
@@ -178,6 +182,13 @@ class ModelChain:
 
     # What an endpoint says
 
+    def next_trouble(self) -> Trouble | None:
+        """What the next HTTP request meets."""
+        self.trouble_lasts -= 1
+        if self.trouble_lasts < 0:
+            self.trouble = None
+        return self.trouble
+
     def accept(self, raw: bytes) -> str:
         """Takes a transaction into the pool, or refuses it as geth does.
 
@@ -208,15 +219,15 @@ class ModelChain:
 
     def answer(self, request: Request) -> Any:
         """Returns the result of a read, or the error in its place."""
-        number = len(self.blocks) - 1
-        if self.trouble is Trouble.LAGS:
-            number = max(number - 1, 0)
+        lag = 1 if self.trouble is Trouble.LAGS else 0
+        if self.trouble is Trouble.RECEIPTS_LAG and request.method == "eth_getTransactionReceipt":
+            lag = 2
+        number = max(len(self.blocks) - 1 - lag, 0)
         match request.method, request.params:
             case "eth_getBlockByNumber", _:
                 return self._header(number)
             case "eth_getTransactionCount", (_, tag):
-                lags = self.trouble is Trouble.LAGS
-                pending = tag == "pending" and not lags
+                pending = tag == "pending" and not lag
                 return hex(self.pending_nonce if pending else self.nonce_after(number))
             case "eth_gasPrice", _:
                 return hex((self.base_fee if self.has_base_fee else 0) + TIP)
@@ -289,7 +300,7 @@ class ModelRpc(Rpc):
     async def batch(self, requests: Sequence[Request]) -> list[Any]:
         self._process.step()
         await asyncio.sleep(0)
-        if self._chain.trouble in (Trouble.UNREACHABLE, Trouble.LOST_ANSWER):
+        if self._chain.next_trouble() in (Trouble.UNREACHABLE, Trouble.LOST_ANSWER):
             raise TransportError("no answer")
         results = [self._chain.answer(request) for request in requests]
         self._process.step()
@@ -301,7 +312,8 @@ class ModelRpc(Rpc):
     async def send_raw_transaction(self, raw: bytes) -> str:
         self._process.step()
         await asyncio.sleep(0)
-        if self._chain.trouble is Trouble.UNREACHABLE:
+        trouble = self._chain.next_trouble()
+        if trouble is Trouble.UNREACHABLE:
             raise TransportError("no answer")
         result: str | RpcError
         try:
@@ -309,7 +321,7 @@ class ModelRpc(Rpc):
         except RefusedError as error:
             result = error
         self._process.step()
-        if self._chain.trouble is Trouble.LOST_ANSWER:
+        if trouble is Trouble.LOST_ANSWER:
             raise TransportError("no answer")
         if isinstance(result, RpcError):
             raise result

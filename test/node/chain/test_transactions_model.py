@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from enum import Enum, auto
 from itertools import count
 from typing import Any
 
@@ -44,8 +45,8 @@ from test.node.chain.model_chain import (
 )
 from test.support.anvil import KEYS
 
-EXAMPLES = int(os.environ.get("LANE_EXAMPLES", "40"))
-STEPS = int(os.environ.get("LANE_STEPS", "30"))
+EXAMPLES = int(os.environ.get("LANE_EXAMPLES", "15"))
+STEPS = int(os.environ.get("LANE_STEPS", "25"))
 
 ACCOUNT = Account.from_key(KEYS[1])
 RECIPIENT = "0x" + "42" * 20
@@ -53,6 +54,16 @@ POLICY = replace(LOCAL, max_in_flight=3, max_signatures=4, fee_ceiling=200 * GWE
 UNMINED = (State.PREPARED, State.SIGNED, State.BROADCAST)
 NAMES = count()
 """Every example has a network of its own in one database."""
+
+
+class Mishap(Enum):
+    """What happens to an account now and then."""
+
+    POOL_FORGETS = auto()
+    KEY_USED_ELSEWHERE = auto()
+    KEY_USED_BUT_NOT_MINED = auto()
+    MONEY_GONE = auto()
+    MONEY_BACK = auto()
 
 
 class SteppingCommit(GroupCommit):
@@ -121,6 +132,7 @@ class LaneMachine(RuleBasedStateMachine):
         self.chain = ModelChain(has_base_fee=has_base_fee)
         self.policy = replace(POLICY, confirmations=confirmations)
         self.start()
+        self.submit(b"", None, None, several=2)
 
     # The library's own operations
 
@@ -142,20 +154,26 @@ class LaneMachine(RuleBasedStateMachine):
 
     @rule(
         data=st.sampled_from([b"", b"", b"", REVERTS_ON_CHAIN, REVERTS_AT_ONCE]),
-        gas=st.sampled_from([None, None, TRANSFER_GAS, 1_000]),
-        patience=st.sampled_from([None, None, 3, 30]),
+        gas=st.sampled_from([None, None, None, TRANSFER_GAS, 1_000]),
+        patience=st.sampled_from([None, None, 5, 30]),
+        several=st.integers(1, 3),
     )
-    def submit(self, data: bytes, gas: int | None, patience: int | None) -> None:
-        number = next(self.numbers)
-        deadline = None if patience is None else self.chain.timestamp + patience
-        intent = Intent(f"intent {number}", RECIPIENT, data, number, deadline, gas)
-        self.intents[intent.reference] = intent
-        self.submit_in_background(intent)
+    def submit(self, data: bytes, gas: int | None, patience: int | None, several: int) -> None:
+        for _ in range(several):
+            number = next(self.numbers)
+            deadline = None if patience is None else self.chain.timestamp + patience
+            intent = Intent(f"intent {number}", RECIPIENT, data, number, deadline, gas)
+            self.intents[intent.reference] = intent
+            self.submit_in_background(intent)
 
     @precondition(lambda self: self.intents)
-    @rule(choice=st.integers(0, 100))
-    def submit_again(self, choice: int) -> None:
-        self.submit_in_background(list(self.intents.values())[choice % len(self.intents)])
+    @rule(choice=st.integers(0, 100), again=st.booleans())
+    def change_ones_mind(self, choice: int, again: bool) -> None:
+        intent = list(self.intents.values())[choice % len(self.intents)]
+        if again:
+            self.submit_in_background(intent)
+        else:
+            self.do(self.lane.abandon(intent.reference))
 
     def submit_in_background(self, intent: Intent) -> None:
         """Waits for a slot if need be, as a caller does, while the chain goes on."""
@@ -170,48 +188,55 @@ class LaneMachine(RuleBasedStateMachine):
     def poll(self) -> None:
         self.do(self.lane.poll())
 
-    @precondition(lambda self: self.intents)
-    @rule(choice=st.integers(0, 100))
-    def abandon(self, choice: int) -> None:
-        self.do(self.lane.abandon(list(self.intents)[choice % len(self.intents)]))
-
-    @rule(steps=st.integers(0, 12))
+    @rule(steps=st.integers(0, 15))
     def die_soon(self, steps: int) -> None:
-        """After some more steps of whatever comes next."""
+        """After some more steps of whatever comes next; without any, at once."""
         self.process.steps_to_live = steps
-
-    @rule()
-    def restart(self) -> None:
-        self.process.alive = False
-        self.do(self.rest())
+        if steps == 0:
+            self.process.alive = False
+            self.do(self.rest())
 
     # What happens on the chain
 
-    @rule(blocks=st.integers(1, 3), limit=st.sampled_from([0, 1, 2, 100]))
-    def mine(self, blocks: int, limit: int) -> None:
+    @rule(several=st.integers(1, 3), blocks=st.integers(1, 4))
+    def go_on(self, several: int, blocks: int) -> None:
+        """Life as usual: new intents, and blocks with room for them that are looked at."""
+        self.submit(b"", None, None, several)
+        self.mine(blocks, limit=100, looks=True)
+
+    @rule(several=st.integers(0, 2), gwei=st.sampled_from([3, 40, 500]), blocks=st.integers(1, 9))
+    def price_peaks(self, several: int, gwei: int, blocks: int) -> None:
+        """New intents, a price that leaves them behind, and one that takes them up again."""
+        self.submit(b"", None, None, several)
+        self.chain.base_fee = gwei * GWEI
+        self.mine(blocks, limit=100, looks=True)
+        self.chain.base_fee = GWEI
+
+    @rule(blocks=st.integers(1, 4), limit=st.integers(0, 2), looks=st.booleans())
+    def mine(self, blocks: int, limit: int, looks: bool) -> None:
         for _ in range(blocks):
             self.chain.mine(limit)
             self.time += 2
+            if looks:
+                self.poll()
 
-    @rule(gwei=st.sampled_from([1, 3, 10, 40, 150, 500]))
-    def change_price(self, gwei: int) -> None:
-        self.chain.base_fee = gwei * GWEI
+    @rule(trouble=st.sampled_from(Trouble), requests=st.integers(1, 6))
+    def trouble_endpoint(self, trouble: Trouble, requests: int) -> None:
+        self.chain.trouble, self.chain.trouble_lasts = trouble, requests
 
-    @rule(trouble=st.sampled_from([None, None, *Trouble]))
-    def change_endpoint(self, trouble: Trouble | None) -> None:
-        self.chain.trouble = trouble
-
-    @rule(rich=st.booleans())
-    def change_balance(self, rich: bool) -> None:
-        self.chain.balance = 10**20 if rich else 0
-
-    @rule()
-    def forget_the_pool(self) -> None:
-        self.chain.drop_pool()
-
-    @rule(mine=st.booleans())
-    def use_the_key_elsewhere(self, mine: bool) -> None:
-        self.chain.send_elsewhere(mine=mine)
+    @rule(mishap=st.sampled_from(Mishap))
+    def suffer(self, mishap: Mishap) -> None:
+        match mishap:
+            case Mishap.POOL_FORGETS:
+                self.chain.drop_pool()
+            case Mishap.KEY_USED_ELSEWHERE:
+                self.chain.send_elsewhere(mine=True)
+            case Mishap.KEY_USED_BUT_NOT_MINED:
+                self.chain.send_elsewhere(mine=False)
+            case Mishap.MONEY_GONE:
+                self.chain.balance = 0
+            case Mishap.MONEY_BACK:
+                self.chain.balance = 10**20
 
     @rule(
         depth=st.integers(1, 4),
