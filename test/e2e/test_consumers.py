@@ -103,6 +103,13 @@ def chain(world: World) -> Chain:
     return world.chain
 
 
+def figures(node: ChainNode) -> dict[str, float]:
+    """What the node counts, by name and labels."""
+    lines = requests.get(f"{node.url}/metrics", timeout=5).text.splitlines()
+    pairs = (line.rpartition(" ") for line in lines if not line.startswith("#"))
+    return {name: float(value) for name, _, value in pairs}
+
+
 def add_consumer(chain: Chain, name: str, types: tuple[str, ...] = (), *arguments: Any) -> None:
     registry = chain.contracts["Registry"]
     chain.contracts.addresses[name] = create(
@@ -197,6 +204,26 @@ def test_an_answer_is_paid(world: World, chain: Chain, in_token: bool) -> None:
     world.until_delivered(market.request(Terms(market.paying_wallet(currency), token=currency)))
 
     assert market.balance(own, currency) == before + PRICE
+
+
+def test_w_49_what_is_answered_sent_and_paid_is_counted_apart(world: World, chain: Chain) -> None:
+    free = chain.ask("for nothing?")
+    world.until_logged(rf"interval answered.*id={free}\b")
+    before = figures(world.node)
+    currency = token(chain.anvil)
+    paid = world.market.request(Terms(world.market.paying_wallet(currency), token=currency))
+    again = chain.ask("and for nothing once more?")
+    for subscription_id in (paid, again):
+        world.until_logged(rf"interval answered.*id={subscription_id}\b")
+
+    after = figures(world.node)
+    income = f'infernet_chain_income_total{{container="{CONTAINER}",token="{currency}"}}'
+    answered = 'infernet_chain_intervals_total{state="answered"}'
+    final = 'infernet_chain_transactions_total{state="final"}'
+    assert after[answered] - before[answered] == after[final] - before[final] == 2
+    assert after[income] - before.get(income, 0) == PRICE
+    failed = 'infernet_chain_intervals_total{state="failed"}'
+    assert after[failed] == before[failed]
 
 
 def test_a_proof_that_is_judged_at_once_is_paid_at_once(world: World, chain: Chain) -> None:

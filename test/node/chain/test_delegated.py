@@ -92,7 +92,7 @@ async def test_w_26_later_intervals_continue_with_inputs_from_the_chain(
 @pytest.mark.parametrize(
     "point", [None, "inputs recorded", "output recorded", "transaction signed", "transaction sent"]
 )
-async def test_an_accepted_request_survives_a_kill(
+async def test_w_15_an_accepted_request_survives_a_kill(
     chain: Chain, ready: Node, pipeline: Pipeline, point: str | None
 ) -> None:
     ready.die_at = point
@@ -199,7 +199,7 @@ async def test_a_second_node_serves_the_same_signature(
         ({"payment_amount": 10**18}, SIGNER_KEY, "Invalid payment"),
     ],
 )
-async def test_what_does_not_hold_is_refused_before_it_is_stored(
+async def test_w_7_what_does_not_hold_is_refused_before_it_is_stored(
     chain: Chain,
     ready: Node,
     pipeline: Pipeline,
@@ -218,7 +218,7 @@ async def test_what_does_not_hold_is_refused_before_it_is_stored(
     assert pipeline.runs == []
 
 
-async def test_an_expired_signature_is_refused_by_chain_time(chain: Chain, ready: Node) -> None:
+async def test_w_9_an_expired_signature_is_refused_by_chain_time(chain: Chain, ready: Node) -> None:
     terms = subscription(chain)
     signature = signed(chain, terms)
     chain.anvil.mine_at(signature.expiry)

@@ -27,7 +27,7 @@ def test_what_is_not_of_this_node_is_not_found(pipeline: str) -> None:
     assert lookup.containers(container_id("a")) == ("a",)
 
 
-def test_no_more_pipelines_are_hashed_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_w_28_no_more_pipelines_are_hashed_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     hashed = []
 
     def counting(pipeline: tuple[str, ...]) -> bytes:

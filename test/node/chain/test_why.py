@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from infernet_node.chain.history import UnknownSubscriptionError
 from infernet_node.cli import main
-from test.node.chain.world import REQUESTER, Chain, Node, Pipeline
+from test.node.chain.world import CONTAINER, REQUESTER, Chain, Node, Pipeline
 from test.support.node import FakeChain, running_node
 
 
@@ -25,7 +25,7 @@ def console(node: Node, folder: Path, *arguments: str) -> Any:
     return CliRunner().invoke(main, ["why", "--config", str(config), *arguments])
 
 
-async def test_an_answer_is_told_with_its_transaction(chain: Chain, node: Node) -> None:
+async def test_w_56_an_answer_is_told_with_its_transaction(chain: Chain, node: Node) -> None:
     subscription_id = chain.ask("what became of it?")
     await node.until(lambda: chain.deliveries() == 1)
     while (history := await told(node, subscription_id)).state == "tracked":
@@ -51,6 +51,25 @@ async def test_a_failure_is_told_with_its_reason(
 
     assert [interval.state for interval in history.intervals] == ["failed(text: too long)"]
     assert history.intervals[0].transactions == ()
+
+
+async def test_w_52_an_interval_waits_for_a_container_that_is_down_and_says_so(
+    chain: Chain, node: Node, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    node.down.add(CONTAINER)
+    subscription_id = chain.ask("is anybody there?")
+    await node.until(lambda: node.service.head == chain.anvil.number, mine=False)
+    expected = f"due(not running: {CONTAINER})"
+    while [each.state for each in (await told(node, subscription_id)).intervals] != [expected]:
+        chain.anvil.mine()
+    said = await asyncio.to_thread(console, node, tmp_path, str(subscription_id))
+    assert expected in said.stdout
+    assert pipeline.runs == []
+
+    node.down.clear()
+    await node.until(lambda: chain.deliveries() == 1)
+    (interval,) = (await told(node, subscription_id)).intervals
+    assert interval.reason is None
 
 
 async def test_what_is_not_for_this_node_is_told_with_its_reason(chain: Chain, node: Node) -> None:
