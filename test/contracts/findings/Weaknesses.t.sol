@@ -6,6 +6,7 @@ import {Allowlist} from "../../../contracts/pattern/Allowlist.sol";
 import {Delegator} from "../../../contracts/pattern/Delegator.sol";
 import {Fee} from "../../../contracts/payments/Fee.sol";
 import {Wallet} from "../../../contracts/payments/Wallet.sol";
+import {WalletFactory} from "../../../contracts/payments/WalletFactory.sol";
 import {LibSign} from "../lib/LibSign.sol";
 import {DelegatorProbe} from "../Pattern.t.sol";
 import {Payments} from "../support/Payments.sol";
@@ -218,6 +219,22 @@ contract WeaknessesTest is Payments {
         assertEq(wallet, vm.computeCreateAddress(address(factory), vm.getNonce(address(factory)) - 1));
     }
 
+    /// @dev The conditions on which a wallet may be cheap
+    function test_W13_FirstWalletAndDirectConstructionStayAsTheyWere() public {
+        WalletFactory fresh = new WalletFactory(registry);
+        assertEq(vm.getNonce(address(fresh)), 1);
+        assertEq(fresh.createWallet(alice), vm.computeCreateAddress(address(fresh), 1));
+
+        Wallet direct = new Wallet(registry, address(this));
+        _fund(direct, NATIVE, 1 ether);
+        direct.approve(alice, NATIVE, 1 ether);
+        vm.prank(address(coordinator));
+        direct.cTransfer(alice, NATIVE, bob, 0.4 ether);
+        direct.withdraw(NATIVE, 0.6 ether);
+        assertEq(bob.balance, 0.4 ether);
+        assertEq(address(direct).balance, 0);
+    }
+
     function test_W14_InputsAreNeverErased() public {
         uint32 id = consumer.request(_once(), INPUT);
         _deliver(alice, id, 1);
@@ -225,7 +242,7 @@ contract WeaknessesTest is Payments {
     }
 
     /// @dev Published tests want it so: the owner has to revoke again after the settlement
-    function test_W15_RevokedAllowanceComesBackWithTheUnlock() public {
+    function test_W15_RevokedAllowanceOfAConsumerComesBackAfterASlash() public {
         uint32 id = _openProof(alice);
         consumerWallet.approve(address(consumer), NATIVE, 0);
         nodeWallet.approve(alice, NATIVE, 0);
@@ -236,7 +253,20 @@ contract WeaknessesTest is Payments {
         assertEq(nodeWallet.allowance(alice, NATIVE), 0);
     }
 
-    /// @dev Section 5.2: in the last second of the 32-bit clock the sentinel is no activity
+    function test_W15_RevokedAllowanceOfANodeComesBackAfterAGoodVerdict() public {
+        uint32 id = _openProof(alice);
+        nodeWallet.approve(alice, NATIVE, 0);
+
+        verifier.verdict(id, 1, alice, true);
+
+        assertEq(nodeWallet.allowance(alice, NATIVE), 1 ether);
+        assertEq(consumerWallet.allowance(address(consumer), NATIVE), 0);
+
+        nodeWallet.approve(alice, NATIVE, 0);
+        assertEq(nodeWallet.allowance(alice, NATIVE), 0, "revoked for good");
+    }
+
+    /// @dev A cancelled subscription's `activeAt` is the last second of the 32-bit clock, and yet no activity
     function test_CancelledStaysCancelledInTheLastSecondOfTheClock() public {
         vm.warp(type(uint32).max - 10);
         uint32 id = consumer.subscribe(_once());

@@ -64,6 +64,23 @@ contract MarketInvariantTest is StdInvariant, Deployment {
         }
     }
 
+    /// @dev An interval that is over or has not begun, and a cancelled subscription, are never answered
+    function invariant_OnlyOpenIntervalsAreAnswered() public view {
+        assertEq(market.deliveredOutOfTime(), 0);
+    }
+
+    /// @dev No node answers an interval twice
+    function invariant_NodeAnswersAnIntervalOnce() public view {
+        uint32[] memory ids = market.subscriptionIds();
+        for (uint256 i = 0; i < ids.length; i++) {
+            for (uint32 interval = 0; interval <= 4; interval++) {
+                for (uint256 n = 0; n < 3; n++) {
+                    assertLe(market.answersBy(_responseKey(ids[i], interval, market.nodeAt(n))), 1);
+                }
+            }
+        }
+    }
+
     /// @dev Answers per interval never exceed the redundancy, and each is by a node of its own
     function invariant_QuotaIsKept() public view {
         uint256 answers = 0;
