@@ -1,5 +1,6 @@
 """Puts the parts of a process together, according to its role."""
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from uuid import uuid4
@@ -11,15 +12,16 @@ from infernet_node.api.services import Services
 from infernet_node.chain_access import ChainParts, chain_access
 from infernet_node.config import Config, Role
 from infernet_node.containers.calls import ContainerClient
-from infernet_node.containers.endpoint import endpoints_of
+from infernet_node.containers.endpoint import Endpoint, endpoints_of
 from infernet_node.fleet.brokers import BrokerMissingError, broker_of
 from infernet_node.fleet.bus import WakeUpBus
 from infernet_node.fleet.dispatch import Dispatch
 from infernet_node.fleet.membership import Membership
 from infernet_node.jobs import Jobs
-from infernet_node.keepers import keepers_of
+from infernet_node.keepers import keepers_of, watchers_of
 from infernet_node.metrics import Metrics
 from infernet_node.pipeline import Pipeline
+from infernet_node.ports import ContainerKeeper
 from infernet_node.process_lock import LockedError, process_lock
 from infernet_node.start_error import StartError
 from infernet_node.store.database import Database, StoreError
@@ -50,12 +52,16 @@ async def assemble(
         if role.runs_jobs
         else Dispatch(store, bus, config.jobs, metrics)
     )
-    parts = ChainParts(config, database, pipeline, leases, bus, metrics)
+    keepers = await _keepers(config, client, endpoints, runtime, stack, role)
+
+    def is_running(container: str) -> bool:
+        return not any(keeper.is_down(container) for keeper in keepers)
+
+    parts = ChainParts(config, database, pipeline, leases, bus, metrics, is_running)
     reporters, operators = config.server.status_allowed_ips, config.server.operator_ips
-    keepers = await keepers_of(config, client, endpoints, runtime, stack) if role.runs_jobs else []
 
     def runnable() -> list[str]:
-        return [id for id in endpoints if not any(keeper.is_down(id) for keeper in keepers)]
+        return [id for id in endpoints if is_running(id)]
 
     return Services(
         config=config,
@@ -74,6 +80,21 @@ async def assemble(
         if config.store_is_shared
         else None,
     )
+
+
+async def _keepers(
+    config: Config,
+    client: ContainerClient,
+    endpoints: Mapping[str, Endpoint],
+    runtime: str | None,
+    stack: AsyncExitStack,
+    role: Role,
+) -> list[ContainerKeeper]:
+    if role.runs_jobs:
+        return await keepers_of(config, client, endpoints, runtime, stack)
+    # It asks containers that a worker may have started. An API process asks none but for
+    # streams, and is no judge of what workers elsewhere can reach.
+    return watchers_of(config, endpoints, list(endpoints)) if role is Role.CHAIN else []
 
 
 def _bus(config: Config, metrics: Metrics) -> WakeUpBus:

@@ -35,6 +35,8 @@ class ChainParts:
     leases: Leases
     bus: WakeUpBus
     metrics: Metrics
+    is_running: Callable[[str], bool]
+    """Whether a container can be asked."""
 
 
 def chain_access(role: Role, parts: ChainParts, stack: AsyncExitStack) -> ChainAccess | None:
@@ -93,7 +95,13 @@ def _service(parts: ChainParts, may_send: Callable[[], bool]) -> ChainService:
     config, figures = parts.config, ChainMetrics(parts.metrics.registry)
     run = parts.pipeline.run
     return ChainService(
-        config.chain, config.containers, run, parts.database, figures, may_send=may_send
+        config.chain,
+        config.containers,
+        run,
+        parts.database,
+        figures,
+        may_send=may_send,
+        is_running=parts.is_running,
     )
 
 

@@ -166,6 +166,7 @@ class Jobs:
                 data=job.data,
                 destination=JobLocation.OFFCHAIN,
                 requires_proof=job.requires_proof,
+                request_id=job.id,
                 recorded=job.results,
                 on_result=lambda results: self._record(job, results),
             )

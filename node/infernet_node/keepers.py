@@ -1,6 +1,6 @@
 """Who starts and watches the containers of a configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
 import structlog
@@ -49,13 +49,18 @@ async def keepers_of(
         keepers.append(await _docker(config, client, endpoints, runtime, stack))
     if local := config.local_containers:
         keepers.append(LocalProcesses(client, local, endpoints, patience=config.startup_wait))
-    period, foreign = config.jobs.health_check_period, config.foreign_containers
-    if period and foreign:
-        ids = [container.id for container in foreign]
-        keepers.append(ForeignContainers(endpoints, ids, period))
+    keepers += watchers_of(config, endpoints, [c.id for c in config.foreign_containers])
     for keeper in keepers:
         stack.push_async_callback(keeper.close)
     return keepers
+
+
+def watchers_of(
+    config: Config, endpoints: Mapping[str, Endpoint], ids: Sequence[str]
+) -> list[ContainerKeeper]:
+    """Returns those who see whether containers can be reached that this process did not start."""
+    period = config.jobs.health_check_period
+    return [ForeignContainers(endpoints, ids, period)] if period and ids else []
 
 
 async def _docker(

@@ -71,6 +71,7 @@ class Pipeline:
         data: Any,
         destination: JobLocation,
         requires_proof: bool,
+        request_id: str,
         recorded: Sequence[ContainerResult] = (),
         on_result: OnResult | None = None,
     ) -> PipelineOutcome:
@@ -79,6 +80,7 @@ class Pipeline:
         Args:
             containers: ids in order of execution, at least one.
             data: input of the first container: an object, or hex text from the chain.
+            request_id: by which containers' logs name the request.
             recorded: answers of an earlier, interrupted run; those containers are not run again.
             on_result: awaited after each container but the last, before the next one starts.
         """
@@ -93,7 +95,7 @@ class Pipeline:
             }
             try:
                 with self._measured(containers[hop]) as endpoint:
-                    answer = await self._client.ask(endpoint, question)
+                    answer = await self._client.ask(endpoint, question, request_id)
             except ContainerCallError as error:
                 results.append(ContainerError(container=containers[hop], error=str(error)))
                 return PipelineOutcome(results, refused=error.refused)
@@ -105,7 +107,9 @@ class Pipeline:
                 await on_result(results)
         return PipelineOutcome(results)
 
-    async def stream(self, container: str, data: dict[str, Any]) -> AsyncGenerator[bytes, None]:
+    async def stream(
+        self, container: str, data: dict[str, Any], request_id: str
+    ) -> AsyncGenerator[bytes, None]:
         """Yields the pieces of one container's streamed answer as they come.
 
         Raises:
@@ -117,7 +121,7 @@ class Pipeline:
             "data": data,
         }
         with self._measured(container) as endpoint:
-            async with aclosing(self._client.stream(endpoint, question)) as pieces:
+            async with aclosing(self._client.stream(endpoint, question, request_id)) as pieces:
                 async for piece in pieces:
                     yield piece
 

@@ -113,7 +113,7 @@ class Streams:
         try:
             # Clients take the first piece whole for the id.
             await write(job.id.encode() + b"\n")
-            async with aclosing(self._pipeline.stream(container, job.data)) as pieces:
+            async with aclosing(self._pipeline.stream(container, job.data, job.id)) as pieces:
                 async for piece in pieces:
                     received += piece
                     await write(piece)

@@ -9,7 +9,7 @@ import requests
 
 from scripts.deployment import CONTAINER
 from scripts.stack import Stack
-from test.e2e.conftest import finished_job
+from test.e2e.conftest import eventually, finished_job
 from test.support.mock_tgi import Behaviour, MockTGI
 
 QUESTION = "Can shrimp actually fry rice fr?"
@@ -48,6 +48,24 @@ def test_the_curl_line_of_the_documentation(stack: Stack, tgi: MockTGI) -> None:
         "status": "success",
         "result": {"container": CONTAINER, "output": {"output": direct["generated_text"]}},
     }
+
+
+def test_both_logs_name_a_job_by_the_same_id(stack: Stack, tgi: MockTGI) -> None:
+    job_id = requests.post(f"{stack.node_url}/api/jobs", json=job(QUESTION), timeout=5).json()["id"]
+    assert finished_job(stack, job_id)["status"] == "success"
+
+    def line(process: str, event: str, key: str) -> dict[str, object]:
+        def logged() -> dict[str, object] | None:
+            lines = map(json.loads, stack.processes[process].log.read_text().splitlines())
+            found = (each for each in lines if each.get("event") == event)
+            return next((each for each in found if each.get(key) == job_id), None)
+
+        found = eventually(logged, f"{event} {job_id} in the log of {process}")
+        assert found is not None
+        return found
+
+    assert line("node", "job_finished", "job_id")["status"] == "success"
+    assert line("service", "job", "id")["source"] == "offchain"
 
 
 def test_a_stream_begins_with_the_job_id_and_arrives_as_it_is_made(

@@ -43,6 +43,7 @@ async def run(
         data={"x": 1},
         destination=destination,
         requires_proof=False,
+        request_id="job-1",
     )
 
 
@@ -68,7 +69,9 @@ class TestQuestions:
             data="616263",
             destination=JobLocation.ONCHAIN,
             requires_proof=True,
+            request_id="17/1",
         )
+        assert [h["X-Request-ID"] for h in container.headers + second.headers] == 2 * ["17/1"]
 
         assert container.questions == [
             {"source": 0, "destination": 1, "data": "616263", "requires_proof": True}
@@ -106,6 +109,7 @@ class TestRecorded:
             data={"x": 1},
             destination=JobLocation.OFFCHAIN,
             requires_proof=False,
+            request_id="job-1",
             recorded=[ContainerOutput(container="a", output="kept")],
         )
 
@@ -127,6 +131,7 @@ class TestRecorded:
             data={},
             destination=JobLocation.OFFCHAIN,
             requires_proof=False,
+            request_id="job-1",
             on_result=on_result,
         )
         assert told == [(1, 0), (2, 1)]
@@ -232,7 +237,7 @@ class TestErrorCodes:
 
 class TestStreams:
     async def collect(self, pipeline: Pipeline, container: str) -> bytes:
-        return b"".join([piece async for piece in pipeline.stream(container, {})])
+        return b"".join([piece async for piece in pipeline.stream(container, {}, "job-1")])
 
     async def test_a_pause_too_long(self, pipeline: Pipeline, container: ScriptedContainer) -> None:
         container.answer = never

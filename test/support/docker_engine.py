@@ -110,7 +110,7 @@ class FakeDockerEngine:
             return web.json_response({"message": "No such container"}, status=404)
         return web.json_response(
             {
-                "State": {"Running": container.running, "StartedAt": _start_of(container)},
+                "State": {"Running": container.running, **_times_of(container)},
                 "Config": {"Labels": container.request.get("Labels"), "Tty": False},
                 "HostConfig": container.request["HostConfig"],
             }
@@ -158,5 +158,8 @@ class FakeDockerEngine:
         return web.json_response({"IPAM": {"Config": [{"Gateway": GATEWAY}]}})
 
 
-def _start_of(container: PaperContainer) -> str:
-    return f"2026-01-01T00:00:{container.began:02}.000000001Z"
+def _times_of(container: PaperContainer) -> dict[str, str]:
+    return {
+        "StartedAt": f"2026-01-01T00:00:{container.began:02}.000000001Z",
+        "FinishedAt": "0001-01-01T00:00:00Z",
+    }

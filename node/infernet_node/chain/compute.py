@@ -1,7 +1,7 @@
 """From a recorded input to the bytes of a delivery, through the containers."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from infernet_node.chain.delegations import Delegation
@@ -35,6 +35,7 @@ class RunPipeline(Protocol):
         data: Any,
         destination: JobLocation,
         requires_proof: bool,
+        request_id: str,
     ) -> Awaitable[Outcome]: ...
 
 
@@ -55,14 +56,27 @@ class Compute:
 
     Args:
         max_running: pipelines at the same time; more wait.
+        is_running: whether a container can be asked.
     """
 
-    def __init__(self, lookup: ContainerLookup, run: RunPipeline, max_running: int) -> None:
+    def __init__(
+        self,
+        lookup: ContainerLookup,
+        run: RunPipeline,
+        max_running: int,
+        is_running: Callable[[str], bool],
+    ) -> None:
         self.pending = 0
         """Pipelines running now."""
         self._lookup = lookup
         self._run = run
         self._free = asyncio.Semaphore(max_running)
+        self._is_running = is_running
+
+    def down(self, row: Fulfilment) -> list[str]:
+        """Returns the containers of a row that cannot be asked now."""
+        containers = self._lookup.containers(row.subscription.container_id) or ()
+        return [container for container in containers if not self._is_running(container)]
 
     async def deliverable(self, row: Fulfilment, delegation: Delegation | None) -> Delivery:
         """Runs the pipeline of a row whose inputs are recorded.
@@ -84,6 +98,7 @@ class Compute:
                     data=delegation.data if delegation else (row.inputs or b"").hex(),
                     destination=JobLocation.ONCHAIN,
                     requires_proof=row.subscription.requires_proof,
+                    request_id=f"{row.label}/{row.interval}",
                 )
             finally:
                 self.pending -= 1

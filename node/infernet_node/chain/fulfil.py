@@ -54,7 +54,15 @@ _ANSWERED = frozenset({"IntervalCompleted", "NodeRespondedAlready"})
 
 
 class NotNowError(Exception):
-    """An interval cannot be answered at present; the text says why."""
+    """An interval cannot be answered at present; the text says why.
+
+    Args:
+        pause: seconds after which to look again; by default longer and longer.
+    """
+
+    def __init__(self, reason: str, pause: float | None = None) -> None:
+        super().__init__(reason)
+        self.pause = pause
 
 
 class Fulfiller:
@@ -113,15 +121,23 @@ class Fulfiller:
             try:
                 row = await self._advance(row)
             except NotNowError as obstacle:
-                if self._is_out_of_time(row):
-                    row = await self._end(row, Stage.FAILED, str(obstacle))
-                else:
-                    await asyncio.sleep(next(pauses))
+                row = await self._put_off(row, obstacle, pauses)
             except (TransportError, RefusedError) as error:
                 log.warning("Chain request failed", id=row.label, stage=row.stage, error=str(error))
                 await asyncio.sleep(next(pauses))
             if row.stage is not before:
                 pauses = _pauses()
+        return row
+
+    async def _put_off(
+        self, row: Fulfilment, obstacle: NotNowError, pauses: Iterator[float]
+    ) -> Fulfilment:
+        reason = str(obstacle)
+        if self._is_out_of_time(row):
+            return await self._end(row, Stage.FAILED, reason)
+        if row.reason != reason:
+            row = await self._fulfilments.move(row, row.stage, reason=reason)
+        await asyncio.sleep(obstacle.pause or next(pauses))
         return row
 
     async def _advance(self, row: Fulfilment) -> Fulfilment:
@@ -135,11 +151,14 @@ class Fulfiller:
             return await self._end(row, Stage.EXPIRED, "its interval is over")
         if self._transactions.trouble:
             raise NotNowError(self._transactions.trouble)
+        if row.stage is Stage.COMPUTED:
+            return await self._deliver(row)
+        if down := self._compute.down(row):
+            # To look costs nothing, and they may be back at any moment.
+            raise NotNowError(f"not running: {', '.join(down)}", pause=_FIRST_PAUSE)
         if row.stage is Stage.DUE:
             return await self._prepare(row)
-        if row.stage is Stage.INPUTS:
-            return await self._answer(row)
-        return await self._deliver(row)
+        return await self._answer(row)
 
     # Due: may it be answered, and what is asked?
 
@@ -169,8 +188,8 @@ class Fulfiller:
             for call, result in zip(state, known, strict=True)
         )
         if row.delivery is not None and row.inputs == inputs:
-            return await self._fulfilments.move(row, Stage.COMPUTED)
-        row = await self._fulfilments.move(row, Stage.INPUTS, inputs=inputs)
+            return await self._fulfilments.move(row, Stage.COMPUTED, reason=None)
+        row = await self._fulfilments.move(row, Stage.INPUTS, inputs=inputs, reason=None)
         self._reached("inputs recorded")
         return row
 
@@ -195,7 +214,7 @@ class Fulfiller:
         except UnknownContainersError:
             return await self._end(row, Stage.IGNORED, "Container-set not supported")
         self._reached("container answered")
-        row = await self._fulfilments.move(row, Stage.COMPUTED, delivery=delivery)
+        row = await self._fulfilments.move(row, Stage.COMPUTED, delivery=delivery, reason=None)
         self._reached("output recorded")
         return row
 
@@ -233,7 +252,9 @@ class Fulfiller:
 
     async def _submitted(self, row: Fulfilment, entry: Entry) -> Fulfilment:
         hash_ = entry.signatures[-1].hash if entry.signatures else None
-        row = await self._fulfilments.move(row, Stage.SUBMITTED, transaction_hash=hash_)
+        row = await self._fulfilments.move(
+            row, Stage.SUBMITTED, transaction_hash=hash_, reason=None
+        )
         log.info("Sent tx", id=row.label, interval=row.interval, tx=hash_)
         self._reached("transaction recorded")
         return row

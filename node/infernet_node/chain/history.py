@@ -49,7 +49,7 @@ class IntervalHistory:
     @property
     def state(self) -> str:
         """The state's name, with the reason in parentheses where there is one."""
-        if self.reason and self.stage in _WITH_REASON:
+        if self.reason and (self.stage.open or self.stage in _WITH_REASON):
             return f"{self.stage}({self.reason})"
         return str(self.stage)
 

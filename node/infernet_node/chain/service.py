@@ -40,6 +40,7 @@ class ChainService:
         max_running: pipelines for the chain at the same time.
         reached: told the name of each point at which a crash would leave a different trace.
         may_send: whether this process may send transactions of its account now.
+        is_running: whether a container can be asked; nothing is asked of one that cannot.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class ChainService:
         max_running: int = 64,
         reached: Callable[[str], None] = lambda point: None,
         may_send: Callable[[], bool] = lambda: True,
+        is_running: Callable[[str], bool] = lambda container: True,
     ) -> None:
         wallet, registry = config.wallet, config.registry_address
         if wallet is None or wallet.private_key is None or registry is None:
@@ -62,7 +64,7 @@ class ChainService:
         self._registry = registry
         self._account: LocalAccount = Account.from_key(wallet.private_key.get_secret_value())
         self._database = database
-        self._compute = Compute(self.lookup, run, max_running)
+        self._compute = Compute(self.lookup, run, max_running, is_running)
         self._metrics = metrics or ChainMetrics()
         self._rpc = Rpc(config.rpc_urls, metrics=self._metrics, may_send=may_send)
         self._reached = reached

@@ -61,8 +61,11 @@ class ContainerClient:
     async def close(self) -> None:
         await self._session.close()
 
-    async def ask(self, endpoint: Endpoint, question: ContainerInput) -> Any:
+    async def ask(self, endpoint: Endpoint, question: ContainerInput, request_id: str) -> Any:
         """Returns the JSON answer to ``POST /service_output``.
+
+        Args:
+            request_id: sent as ``X-Request-ID``, so that both sides' logs name the request alike.
 
         Raises:
             ContainerCallError: if there is none within ``timeouts.answer``, the status is not
@@ -70,7 +73,7 @@ class ContainerClient:
         """
         allowed = endpoint.timeouts
         limits = aiohttp.ClientTimeout(total=allowed.answer, sock_connect=allowed.connect)
-        request = self._post(endpoint, question, limits)
+        request = self._post(endpoint, question, request_id, limits)
         async with _failures_named(endpoint, allowed.answer), request as response:
             body = await self._read(response, self._max_answer_bytes)
             _require_success(response, body)
@@ -80,7 +83,7 @@ class ContainerClient:
             raise ContainerCallError("Container did not answer with JSON") from None
 
     async def stream(
-        self, endpoint: Endpoint, question: ContainerInput
+        self, endpoint: Endpoint, question: ContainerInput, request_id: str
     ) -> AsyncGenerator[bytes, None]:
         """Yields the bytes of a streamed answer as they come.
 
@@ -94,7 +97,7 @@ class ContainerClient:
         limits = aiohttp.ClientTimeout(
             total=allowed.stream, sock_connect=allowed.connect, sock_read=allowed.stream_idle
         )
-        request = self._post(endpoint, question, limits)
+        request = self._post(endpoint, question, request_id, limits)
         async with _failures_named(endpoint, allowed.stream), request as response:
             if not response.ok:
                 _require_success(response, await self._read(response, self._max_answer_bytes))
@@ -132,12 +135,16 @@ class ContainerClient:
             return False
 
     def _post(
-        self, endpoint: Endpoint, question: ContainerInput, limits: aiohttp.ClientTimeout
+        self,
+        endpoint: Endpoint,
+        question: ContainerInput,
+        request_id: str,
+        limits: aiohttp.ClientTimeout,
     ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         return self._session.post(
             endpoint.service_output,
             data=serialise(question),
-            headers=endpoint.headers,
+            headers={**endpoint.headers, "X-Request-ID": request_id},
             timeout=limits,
             # The question is for the configured server, and for no other it may point to.
             allow_redirects=False,

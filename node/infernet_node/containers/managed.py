@@ -159,12 +159,16 @@ class ManagedContainers:
             yield
 
     async def _unread_since(self, container_id: str) -> float | None:
-        """Returns the start of a container, ``None`` if what it printed then was read already."""
+        """Returns when a container's earlier run ended, ``None`` if this run was begun to be read.
+
+        The start would be too late: what it prints at once is older than that by the engine's
+        clock.
+        """
         inspected = await self._engine.inspect(container_id)
         if inspected is None or inspected["State"]["StartedAt"] == self._began.get(container_id):
             return None
-        began = self._began[container_id] = inspected["State"]["StartedAt"]
-        return seconds_of(began)
+        self._began[container_id] = inspected["State"]["StartedAt"]
+        return seconds_of(inspected["State"]["FinishedAt"])
 
     async def _stop(self, container_id: str) -> None:
         try:

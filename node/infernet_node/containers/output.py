@@ -97,5 +97,8 @@ async def lines_of(pieces: AsyncIterator[str]) -> AsyncIterator[str]:
 
 
 def seconds_of(moment: str) -> float:
-    """Returns a time as Docker writes it (RFC 3339, up to nanoseconds) as UNIX seconds."""
-    return datetime.fromisoformat(moment).timestamp()
+    """Returns a time as Docker writes it (RFC 3339, up to nanoseconds) as UNIX seconds.
+
+    What never happened is in the year 1, for which 0 does as well.
+    """
+    return max(0.0, datetime.fromisoformat(moment).timestamp())

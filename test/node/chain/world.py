@@ -230,6 +230,7 @@ class Pipeline:
         data: Any,
         destination: JobLocation,
         requires_proof: bool,
+        request_id: str,
     ) -> Outcome:
         self.runs.append({"containers": tuple(containers), "source": source, "data": data})
         if self.gate:
@@ -271,6 +272,8 @@ class Node:
     key: str = NODE_KEY
     containers: Sequence[ContainerConfig] = ()
     wallet: dict[str, Any] = field(default_factory=dict)
+    down: set[str] = field(default_factory=set)
+    """Containers that do not run."""
     die_at: str | None = None
     deaths: int = 0
     service: ChainService = field(init=False)
@@ -290,7 +293,12 @@ class Node:
         containers = self.containers or [ContainerConfig(id=CONTAINER, url="http://unused.invalid")]
         self._dead = asyncio.Event()
         self.service = ChainService(
-            config, containers, self.pipeline, self._database, reached=self._reached
+            config,
+            containers,
+            self.pipeline,
+            self._database,
+            reached=self._reached,
+            is_running=lambda container: container not in self.down,
         )
         self._task = asyncio.create_task(self.service.run())
 
