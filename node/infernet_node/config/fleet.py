@@ -11,6 +11,8 @@ from infernet_node.config.types import KeyName
 BROKERS = ("memory", "postgresql", "postgresql+asyncpg", "redis", "rediss", "nats", "tls")
 """Schemes of ``fleet.broker``."""
 
+NATS_SCHEMES = ("nats", "tls")
+
 
 class Role(StrEnum):
     """What one process of a node does; its name is also the command that starts it."""
@@ -41,7 +43,7 @@ class Role(StrEnum):
 
 def servers_in(url: str) -> list[str]:
     """Returns the addresses of a NATS cluster, or the only one of another broker."""
-    if urlsplit(url).scheme not in ("nats", "tls"):
+    if urlsplit(url).scheme not in NATS_SCHEMES:
         return [url]
     return [each.strip() for each in url.split(",")]
 

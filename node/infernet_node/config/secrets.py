@@ -2,6 +2,7 @@
 
 from urllib.parse import unquote, urlsplit
 
+from infernet_node.config.fleet import NATS_SCHEMES, servers_in
 from infernet_node.config.models import Config
 
 
@@ -14,10 +15,16 @@ def secrets_of(config: Config) -> tuple[str, ...]:
     values += [token] if token else []
     texts = [value.get_secret_value() for value in values]
     texts += [url for url in config.chain.rpc_urls if _holds_key(url)]
-    for url in (config.store.url, config.fleet.broker):
-        if url and (password := urlsplit(url).password):
+    for url in (config.store.url, *servers_in(config.fleet.broker or "")):
+        if url and (password := urlsplit(url).password or _token(url)):
             texts += [password, unquote(password)]
     return tuple(text for text in texts if text)
+
+
+def _token(url: str) -> str | None:
+    """What NATS takes for a token: a user without a password."""
+    parts = urlsplit(url)
+    return parts.username if parts.scheme in NATS_SCHEMES else None
 
 
 def _holds_key(url: str) -> bool:

@@ -28,7 +28,8 @@ def broker_of(config: Config) -> Broker | None:
     try:
         return _KINDS[scheme.partition("+")[0]](url, config.fleet.channel)
     except ImportError as error:
-        raise BrokerMissingError(f"fleet.broker: {error.name} is not installed; {_FIX}") from error
+        library = "redis" if scheme.startswith("redis") else "nats-py"
+        raise BrokerMissingError(f"fleet.broker: {library} is not installed; {_FIX}") from error
 
 
 def _postgres(url: str, channel: str) -> Broker:

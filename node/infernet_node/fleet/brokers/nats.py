@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from urllib.parse import urlsplit
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from sqlalchemy.engine import make_url
 
 from infernet_node.config.fleet import servers_in
 from infernet_node.fleet.broker import BrokerError, Channel, Hear
@@ -24,11 +24,7 @@ class NatsBroker:
 
     def __init__(self, url: str, channel: str) -> None:
         self._urls = servers_in(url)
-        # A token stands where a user's name does, so neither is shown.
-        self.label = ",".join(
-            make_url(each).set(username=None, password=None).render_as_string()
-            for each in self._urls
-        )
+        self.label = ",".join(_shown(each) for each in self._urls)
         self._channel = channel
 
     @asynccontextmanager
@@ -39,7 +35,6 @@ class NatsBroker:
         async def publish(message: bytes) -> None:
             try:
                 await client.publish(self._channel, message)
-                await client.flush(_SECONDS)
             except _LOST as error:
                 raise _broker_error(error) from error
 
@@ -66,12 +61,20 @@ class NatsBroker:
                 error_cb=failed,
             )
             await client.subscribe(self._channel, cb=heard)
+            # Once the server has answered, nothing that anybody says is missed.
+            await client.flush(_SECONDS)
             yield Channel(publish, lost)
         except (*_LOST, ValueError) as error:
             raise _broker_error(error) from error
         finally:
             with suppress(*_LOST):
                 await client.close()
+
+
+def _shown(url: str) -> str:
+    # A token stands where a user's name does, so neither is shown.
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}:{parts.port or 4222}"
 
 
 def _broker_error(error: Exception) -> BrokerError:

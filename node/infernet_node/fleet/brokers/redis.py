@@ -50,8 +50,11 @@ class RedisBroker:
                 socket_connect_timeout=_SECONDS,
                 socket_keepalive=True,
             )
-            subscription = client.pubsub(ignore_subscribe_messages=True)
+            subscription = client.pubsub()
             await subscription.subscribe(self._channel)
+            # Once the server has answered, nothing that anybody says is missed.
+            if not await subscription.get_message(timeout=_SECONDS):
+                raise TimeoutError("no answer to SUBSCRIBE")
         except (*_LOST, ValueError) as error:
             raise _broker_error(error) from error
         listening = asyncio.create_task(_listen(subscription, hear))
@@ -67,7 +70,8 @@ class RedisBroker:
 
 async def _listen(subscription: PubSub, hear: Hear) -> None:
     async for message in subscription.listen():
-        hear(message["data"])
+        if message["type"] == "message":
+            hear(message["data"])
 
 
 def _broker_error(error: Exception) -> BrokerError:
