@@ -14,6 +14,7 @@ _SECRET_KEYS = {
     "broker",
     "password",
     "rpc_url",
+    "ws_url",
     "url",
     "env",
     "status_token",

@@ -246,6 +246,24 @@ class TestRpcUrl:
         config = parsed(chain(rpc_url="http://a:1, http://b:2"))
         assert config.chain.rpc_urls == ("http://a:1", "http://b:2")
 
+    @pytest.mark.parametrize(
+        ("urls", "telling"),
+        [
+            ({"rpc_url": "http://a:1, ws://b:2,wss://c:3"}, ("ws://b:2", "wss://c:3")),
+            ({"rpc_url": "ws://b:2", "ws_url": "wss://c:3"}, ("wss://c:3",)),
+            ({"rpc_url": "http://a:1", "ws_url": "ws://b:2, ws://c:3"}, ("ws://b:2", "ws://c:3")),
+            ({"rpc_url": "http://a:1", "ws_url": ""}, ()),
+        ],
+    )
+    def test_those_that_tell_of_new_blocks(
+        self, urls: dict[str, str], telling: tuple[str, ...]
+    ) -> None:
+        assert parsed(chain(**urls)).chain.ws_urls == telling
+
+    def test_http_tells_of_no_blocks(self) -> None:
+        (problem,) = problems(chain(rpc_url="http://a:1", ws_url="https://h/v3/apikey"))
+        assert problem == "chain.ws_url: must be a URL such as ws://localhost:8545 (ws or wss)"
+
 
 class TestSecrets:
     @pytest.mark.parametrize(
@@ -276,7 +294,7 @@ class TestSecrets:
     def test_what_logs_must_hide(self) -> None:
         config = parsed(
             {
-                **chain(rpc_url="http://localhost:8545,https://h/v3/apikey"),
+                **chain(rpc_url="http://localhost:8545,https://h/v3/apikey", ws_url="wss://h/k"),
                 "containers": [{**RUNNING, "bearer": "token-1"}],
                 "docker": {"username": "u", "password": "docker-secret"},
                 "store": {"url": "postgresql://u:pg-secret@h/db"},
@@ -286,6 +304,7 @@ class TestSecrets:
         assert set(secrets_of(config)) == {
             KEY,
             "https://h/v3/apikey",
+            "wss://h/k",
             "token-1",
             "docker-secret",
             "pg-secret",

@@ -38,6 +38,9 @@ class ChainMetrics:
         self.rpc_failures = self._counter(
             "chain_rpc_failures", "HTTP requests to an endpoint that brought no answer.", "endpoint"
         )
+        self.heads_told = self._counter(
+            "chain_heads_told", "New blocks that an endpoint told of over WebSocket."
+        )
         self.head = self._gauge("chain_head_block", "Number of the last block worked on.")
         self.tracked = self._gauge("chain_subscriptions_tracked", "Subscriptions being served.")
         self.in_flight = self._gauge(

@@ -31,10 +31,7 @@ class _Endpoint:
 
     @property
     def label(self) -> str:
-        """The URL without user, path and query, which may hold a key."""
-        parts = urlsplit(self.url)
-        port = f":{parts.port}" if parts.port else ""
-        return f"{parts.scheme}://{parts.hostname}{port}"
+        return label(self.url)
 
     def failed(self, now: float) -> None:
         rest = min(_FIRST_REST * 2**self.failures, _LONGEST_REST)
@@ -187,10 +184,17 @@ class Rpc:
             raise TransportError(f"connection failed ({type(error).__name__})") from None
 
 
+def label(url: str) -> str:
+    """Returns an endpoint's URL without user, path and query, which may hold a key."""
+    parts = urlsplit(url)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname}{port}"
+
+
 def http_url(url: str) -> str:
     """Returns the HTTP address of an endpoint that is given by its WebSocket address.
 
-    Nodes and providers serve both at the same place. Heads are polled, so HTTP is enough.
+    Most nodes and providers serve both at the same place.
     """
     scheme, separator, rest = url.partition("://")
     return {"ws": "http", "wss": "https"}.get(scheme, scheme) + separator + rest

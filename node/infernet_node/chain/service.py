@@ -10,6 +10,7 @@ from eth_account.signers.local import LocalAccount
 
 from infernet_node.admission import NotAcceptingError
 from infernet_node.chain.compute import Compute, RunPipeline
+from infernet_node.chain.fees import GWEI
 from infernet_node.chain.history import SubscriptionHistory, history_of
 from infernet_node.chain.identity import ChainIdentity
 from infernet_node.chain.lookup import ContainerLookup
@@ -77,6 +78,8 @@ class ChainService:
             batch_size=config.snapshot_sync.batch_size,
             first_id=config.snapshot_sync.starting_sub_id + 1,
             poll_period=config.snapshot_sync.sync_period,
+            fee_ceiling=round(wallet.max_fee_gwei * GWEI),
+            ws_urls=config.ws_urls,
         )
         self._session: ChainSession | None = None
         self._trouble = "not connected yet"

@@ -16,9 +16,11 @@ from infernet_node.chain.cursor import KEPT_BLOCKS, Cursor, CursorHistory
 from infernet_node.chain.delegated import DelegatedRequests
 from infernet_node.chain.delegations import Delegation, Delegations, Phase
 from infernet_node.chain.escrow import Escrow
+from infernet_node.chain.fees import policy_for
 from infernet_node.chain.fulfil import Fulfiller
 from infernet_node.chain.fulfilments import Fulfilment, Fulfilments
 from infernet_node.chain.header import Header
+from infernet_node.chain.heads import Heads
 from infernet_node.chain.identity import ChainIdentity, genesis_hash
 from infernet_node.chain.listener import Found, Listener, Step
 from infernet_node.chain.lookup import ContainerLookup
@@ -64,6 +66,10 @@ class Settings:
     first_id: int
     poll_period: float
     """Seconds between looks at the head."""
+    fee_ceiling: int
+    """Wei per gas that no transaction pays more than."""
+    ws_urls: Sequence[str] = ()
+    """Endpoints that tell of new heads."""
 
 
 class ChainSession:
@@ -90,6 +96,7 @@ class ChainSession:
         self._rpc = rpc
         self._identity = identity
         self._poll_period = settings.poll_period
+        self._heads = Heads(settings.ws_urls, metrics)
         self._coordinator = Coordinator(deployment.coordinator)
         self._clock = ChainClock()
         self._onchain: Scheduler[int] = Scheduler()
@@ -110,6 +117,7 @@ class ChainSession:
             chain_id=identity.chain_id,
             network=identity.network,
             max_gas_limit=settings.max_gas_limit,
+            policy=replace(policy_for(identity.chain_id), fee_ceiling=settings.fee_ceiling),
             reached=reached,
             metrics=metrics,
         )
@@ -208,10 +216,13 @@ class ChainSession:
             RpcError: the chain could not be reached at the start.
             ChainReplacedError: it is another chain now.
         """
+        listening = asyncio.create_task(self._heads.run())
         try:
             await self._resume()
             await self._follow()
         finally:
+            listening.cancel()
+            await asyncio.wait([listening])
             await self._assignments.close()
 
     async def _resume(self) -> None:
@@ -229,6 +240,7 @@ class ChainSession:
             try:
                 head = await self._listener.head()
                 if head.hash != last:
+                    self._heads.found(head.number)
                     await self._look(head)
                     last = head.hash
                 self.trouble, pause = None, self._poll_period
@@ -242,7 +254,10 @@ class ChainSession:
                 self.trouble = f"internal error: {type(error).__name__}"
                 log.exception("Following the chain failed", retry_in=pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
-            await asyncio.sleep(pause)
+            if self.trouble:
+                await asyncio.sleep(pause)
+            else:
+                await self._heads.wait(pause)
 
     @property
     def status(self) -> str:

@@ -21,6 +21,7 @@ from infernet_node.config.fleet import FleetConfig, Role
 from infernet_node.config.section import NaturalInt, Port, PositiveInt, Seconds, Section
 from infernet_node.config.server import ServerConfig
 from infernet_node.config.types import (
+    WS_SCHEMES,
     Address,
     BaseUrl,
     LowerAddress,
@@ -126,6 +127,8 @@ class WalletConfig(Section):
     """Wallet contract in EIP-55 form; ``None`` when nothing is to be earned or escrowed."""
     max_gas_limit: PositiveInt = 5_000_000
     """Most gas of one transaction; what needs more is not sent."""
+    max_fee_gwei: float = Field(default=1000.0, gt=0, allow_inf_nan=False)
+    """Ours: most that is paid for one unit of gas, tip included; no price goes above it."""
     allowed_sim_errors: tuple[str, ...] = ()
     """Parts of simulation errors to ignore, in any case."""
 
@@ -140,6 +143,9 @@ class ChainConfig(Section):
     """Whether requests of the chain are answered."""
     rpc_url: str | None = Field(default=None, validate_default=True, repr=False)
     """One endpoint, or several separated by commas, the best first."""
+    ws_url: str | None = Field(default=None, validate_default=True, repr=False)
+    """Ours: WebSocket that tells of new blocks, or several separated by commas; without it those
+    in ``rpc_url``. What happened is read from ``rpc_url`` all the same."""
     trail_head_blocks: NaturalInt = 1
     """Blocks behind the head at which subscriptions are looked for."""
     registry_address: str | None = Field(default=None, validate_default=True)
@@ -149,17 +155,34 @@ class ChainConfig(Section):
 
     @property
     def rpc_urls(self) -> tuple[str, ...]:
-        return tuple(url.strip() for url in (self.rpc_url or "").split(",") if url.strip())
+        return _urls_in(self.rpc_url)
+
+    @property
+    def ws_urls(self) -> tuple[str, ...]:
+        """Endpoints that tell of new blocks."""
+        return _urls_in(self.ws_url) or tuple(
+            url for url in self.rpc_urls if url.startswith(WS_SCHEMES)
+        )
 
     @field_validator("rpc_url")
     @classmethod
     def _usable_rpc(cls, value: str | None, info: ValidationInfo) -> str | None:
         if not info.data.get("enabled"):
             return value
-        urls = [url.strip() for url in (value or "").split(",") if url.strip()]
+        urls = _urls_in(value)
         if not urls:
             raise ValueError("rpc_url must be defined when chain is enabled")
         return ",".join(rpc_url(url) for url in urls)
+
+    @field_validator("ws_url")
+    @classmethod
+    def _usable_ws(cls, value: str | None, info: ValidationInfo) -> str | None:
+        urls = _urls_in(value)
+        if not info.data.get("enabled") or not urls:
+            return value
+        if not all(rpc_url(url).startswith(WS_SCHEMES) for url in urls):
+            raise ValueError("must be a URL such as ws://localhost:8545 (ws or wss)")
+        return ",".join(urls)
 
     @field_validator("registry_address")
     @classmethod
@@ -181,6 +204,10 @@ class ChainConfig(Section):
         if value is None and role.sends:
             raise ValueError("wallet must be defined when chain is enabled")
         return value and _checked_wallet(value, needs_key=role.sends)
+
+
+def _urls_in(text: str | None) -> tuple[str, ...]:
+    return tuple(url.strip() for url in (text or "").split(",") if url.strip())
 
 
 def _checked_wallet(wallet: WalletConfig, *, needs_key: bool) -> WalletConfig:

@@ -14,7 +14,8 @@ def secrets_of(config: Config) -> tuple[str, ...]:
     values += [wallet.private_key] if wallet and wallet.private_key else []
     values += [token] if token else []
     texts = [value.get_secret_value() for value in values]
-    texts += [url for url in config.chain.rpc_urls if _holds_key(url)]
+    endpoints = {*config.chain.rpc_urls, *config.chain.ws_urls}
+    texts += [url for url in endpoints if _holds_key(url)]
     for url in (config.store.url, *servers_in(config.fleet.broker or "")):
         if url and (password := urlsplit(url).password or _token(url)):
             texts += [password, unquote(password)]

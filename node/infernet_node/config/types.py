@@ -12,6 +12,8 @@ IPNetwork = IPv4Network | IPv6Network
 
 _PRIVATE_KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}")
 _RPC_SCHEMES = ("http", "https", "ws", "wss")
+WS_SCHEMES = ("ws://", "wss://")
+"""How the URL of a WebSocket begins."""
 _CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 

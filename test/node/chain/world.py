@@ -269,6 +269,8 @@ class Node:
     database_url: str
     pipeline: Pipeline
     rpc_url: str = ""
+    ws_url: str | None = None
+    sync_period: float = 0.01
     key: str = NODE_KEY
     containers: Sequence[ContainerConfig] = ()
     wallet: dict[str, Any] = field(default_factory=dict)
@@ -285,10 +287,11 @@ class Node:
         config = ChainConfig(
             enabled=True,
             rpc_url=self.rpc_url or self.chain.anvil.url,
+            ws_url=self.ws_url,
             trail_head_blocks=0,
             registry_address=self.chain.contracts["Registry"],
             wallet=WalletConfig(private_key=SecretStr(self.key), **self.wallet),
-            snapshot_sync=SnapshotSyncConfig(sync_period=0.01),
+            snapshot_sync=SnapshotSyncConfig(sync_period=self.sync_period),
         )
         containers = self.containers or [ContainerConfig(id=CONTAINER, url="http://unused.invalid")]
         self._dead = asyncio.Event()
