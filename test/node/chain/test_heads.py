@@ -255,7 +255,7 @@ async def test_an_endpoint_without_heads_is_left_and_tried_again_later(
         await teller.say(message)
         await teller.silence()
 
-    async with told_by(say, tell_8_and_stay) as (server, heads):
+    async with told_by(say, tell_8_and_stay) as (_, heads):
         await heads.wait(NEVER)
 
         assert log.has(f"no heads.*reason=.*{reason}")
@@ -263,7 +263,7 @@ async def test_an_endpoint_without_heads_is_left_and_tried_again_later(
 
 
 async def test_the_next_endpoint_is_tried_when_one_cannot_be_reached(log: Log) -> None:
-    async with told_by(tell_8_and_stay, first="ws://127.0.0.1:1/?key=secret") as (server, heads):
+    async with told_by(tell_8_and_stay, first="ws://127.0.0.1:1/?key=secret") as (_, heads):
         await heads.wait(NEVER)
 
         assert log.has("no heads.*127.0.0.1:1")
