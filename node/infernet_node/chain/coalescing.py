@@ -38,6 +38,8 @@ class _Question:
 class Coalescer:
     """Asks at once while little is asked, and in common batches while much is.
 
+    What several callers ask in the same words is asked once in a batch.
+
     Args:
         ask: asks one batch, in one HTTP request.
         isolate: whether a batch that failed is asked again caller by caller, so that a
@@ -108,12 +110,30 @@ class Coalescer:
 
     async def _try(self, group: Sequence[_Question]) -> TransportError | None:
         """Answers a group's questions, or returns why there is no answer."""
+        distinct, places = _distinct([r for question in group for r in question.requests])
         try:
-            results = await self._ask([r for question in group for r in question.requests])
+            results = await self._ask(distinct)
         except TransportError as error:
             return error
         start = 0
         for question in group:
-            question.answer(results[start : start + len(question.requests)])
-            start += len(question.requests)
+            end = start + len(question.requests)
+            question.answer([results[place] for place in places[start:end]])
+            start = end
         return None
+
+
+def _distinct(requests: Sequence[Request]) -> tuple[list[Request], list[int]]:
+    """Leaves out what is asked already; returns the rest, and the place in it of each request."""
+    distinct: list[Request] = []
+    known: dict[Request, int] = {}
+    places: list[int] = []
+    for request in requests:
+        try:
+            place = known.setdefault(request, len(distinct))
+        except TypeError:  # its parameters cannot be looked up, and hardly are anybody else's
+            place = len(distinct)
+        if place == len(distinct):
+            distinct.append(request)
+        places.append(place)
+    return distinct, places

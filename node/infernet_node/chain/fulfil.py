@@ -230,7 +230,7 @@ class Fulfiller:
             row.reference, self._coordinator.address, data, deadline=self._deadline(row)
         )
         try:
-            entry = await self._transactions.submit(intent)
+            entry = await self._transactions.submit(intent, self._clock.head)
         except RevertError as error:
             if not is_allowed(error, self._allowed_sim_errors):
                 row, _ = await self._refused(row, error, Step.DELIVERY)

@@ -108,29 +108,34 @@ class Transactions:
         for entry in await self._journal.open():
             self._keep(entry)
 
-    async def submit(self, intent: Intent) -> Entry:
+    async def submit(self, intent: Intent, known: Header | None = None) -> Entry:
         """Simulates, signs, records and sends a transaction, without waiting for others.
 
         Waits while too many are in flight. Returns the row it is recorded in, which a second
         intent of the same reference returns too.
 
+        Args:
+            known: the head up to which the caller has read the chain. Where it is in the chain
+                no more, the simulation says nothing about what the caller wants.
+
         Raises:
             RevertError: the simulation failed; nothing was recorded.
-            TransportError, RefusedError: the chain could not be asked. Nothing was sent, and
-                the intent may or may not be recorded: submit it again.
+            TransportError, RefusedError: the chain could not be asked, or is another one by
+                now. Nothing was sent, and the intent may or may not be recorded: submit it
+                again.
         """
-        known = await self.find(intent.reference)
-        if known:
-            return known
+        recorded = await self.find(intent.reference)
+        if recorded:
+            return recorded
         await self._slots.reserve()
         # What is begun is finished, even if the caller is cancelled: rows in memory and in
         # the store must not part.
-        return await to_the_end(self._submit(intent))
+        return await to_the_end(self._submit(intent, known))
 
-    async def _submit(self, intent: Intent) -> Entry:
+    async def _submit(self, intent: Intent, known: Header | None) -> Entry:
         try:
             await self._latest()
-            gas = await self._estimate(intent) if intent.gas is None else intent.gas
+            gas = await self._gas(intent, known)
             entry = await self._journal.prepare(intent, min(gas, self._max_gas_limit))
             if entry.settled or entry.id in self._open:
                 return self._open.get(entry.id) or entry
@@ -199,8 +204,10 @@ class Transactions:
 
     # Signing and sending
 
-    async def _estimate(self, intent: Intent) -> int:
-        return await estimate_gas(self._rpc, self.address, intent, self._max_gas_limit)
+    async def _gas(self, intent: Intent, known: Header | None = None) -> int:
+        if intent.gas is not None:
+            return intent.gas
+        return await estimate_gas(self._rpc, self.address, intent, self._max_gas_limit, known)
 
     async def _sign_first(self, prepared: Entry) -> None:
         seen = await self._latest()
@@ -339,7 +346,7 @@ class Transactions:
             reason = "its deadline passed before it was signed"
         else:
             try:
-                await self._estimate(Intent(entry.reference, entry.to, entry.data, entry.value))
+                await self._gas(Intent(entry.reference, entry.to, entry.data, entry.value))
             except RevertError as error:
                 reason = error.text[:500]
         if reason is None:

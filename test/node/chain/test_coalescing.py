@@ -43,6 +43,21 @@ async def test_what_is_asked_at_the_same_time_goes_in_one_batch() -> None:
     assert endpoint.batches == [80]
 
 
+async def test_what_several_ask_in_the_same_words_is_asked_once() -> None:
+    endpoint = Endpoint()
+    coalescer = Coalescer(endpoint, isolate=True)
+    unlike = Request("call", ({"to": "0x01"},))
+
+    results = await asyncio.gather(
+        coalescer.ask([Request("a"), Request("block", ("0x1", False))]),
+        coalescer.ask([unlike, Request("block", ("0x1", False))]),
+        coalescer.ask([Request("block", ("0x2", False)), unlike]),
+    )
+
+    assert results == [["a", "block"], ["call", "block"], ["block", "call"]]
+    assert endpoint.batches == [5]
+
+
 async def test_batches_are_no_larger_than_endpoints_take() -> None:
     endpoint = Endpoint()
     methods = [f"m{number}" for number in range(MAX_BATCH)]
