@@ -102,6 +102,22 @@ def test_client_page(
         notebook.run(ROOT / "docs" / "client.md")
 
 
+def test_from_chainlink_functions(
+    project: Path, hosts: dict[str, str], env: dict[str, str], tgi: MockTGI
+) -> None:
+    with Notebook(project, hosts, env) as notebook:
+        notebook.run(ROOT / "docs" / "migration" / "chainlink-functions.md")
+
+    assert [call.json["inputs"] for call in tgi.generations] == [QUESTION]
+
+
+def test_from_infernet_node(project: Path, env: dict[str, str]) -> None:
+    with Notebook(project, {}, env) as notebook:
+        notebook.run(ROOT / "docs" / "migration" / "infernet-node.md")
+
+    assert "forward_stats" in notebook.outputs[0]
+
+
 def test_service(project: Path, hosts: dict[str, str], env: dict[str, str]) -> None:
     with Notebook(project, hosts, env) as notebook:
         notebook.run(GUIDE / "service.md")
