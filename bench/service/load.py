@@ -87,5 +87,5 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 def _session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, force_close=True), timeout=_TIMEOUT
+        connector=aiohttp.TCPConnector(limit=0), timeout=_TIMEOUT
     )

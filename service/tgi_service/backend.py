@@ -120,3 +120,9 @@ class Backend(Protocol):
         Raises:
             InfernetMLException: if there is no such answer.
         """
+
+    def close(self) -> None:
+        """Closes the connections kept for later requests, which make new ones.
+
+        To be called before a process forks: a connection belongs to one process.
+        """

@@ -4,15 +4,16 @@ The library builds the requests and reads the answers. How a request travels is 
 :mod:`tgi_service.transport` for why.
 """
 
+import json
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 from huggingface_hub import InferenceClient
-from huggingface_hub.errors import TextGenerationError
-from huggingface_hub.inference._common import RequestParameters
+from huggingface_hub.errors import HfHubHTTPError, TextGenerationError
+from huggingface_hub.inference._common import RequestParameters, raise_text_generation_error
 
 from tgi_service.answers import failure_of_answer, failure_of_hub_error
 from tgi_service.backend import Generated, StreamItem, Token
@@ -63,19 +64,36 @@ class HubClient(InferenceClient):
                 json={**body, **self._own_fields},
             )
         )
-        if response.status_code == OK and stream:
-            return self._lines(response.iter_bytes())
+        if response.status == OK and stream:
+            return self._lines(response.chunks())
         with self._transport.reading(self._cancellation):
             content = response.read()
-        self._last_seen = response.text
-        if response.status_code != OK:
-            failure = failure_of_answer(response.status_code, response.text, self._transport.host)
-            try:
-                response.raise_for_status()
-            except httpx.HTTPStatusError as error:
-                raise failure from error
-            raise failure
+        self._last_seen = content.decode(errors="replace")
+        if response.status != OK:
+            self._refuse(response.status, content, request_parameters.url)
         return content
+
+    def details(self) -> dict[str, Any] | None:
+        """Returns what a native answer says about itself, word by word.
+
+        Raises:
+            ValueError, TypeError, AttributeError, LookupError: if it has no such shape.
+        """
+        answer = json.loads(self._last_seen)
+        details: dict[str, Any] | None = (answer[0] if isinstance(answer, list) else answer).get(
+            "details"
+        )
+        if details is not None and not isinstance(details, dict):
+            raise TypeError("details are an object")
+        return details
+
+    def _refuse(self, status: int, content: bytes, url: str) -> NoReturn:
+        """Raises the error that an answer stands for, the library's own as its cause."""
+        answer = httpx.Response(status, content=content, request=httpx.Request("POST", url))
+        try:
+            raise_text_generation_error(HfHubHTTPError(f"{status} for {url}", response=answer))
+        except (HfHubHTTPError, TextGenerationError) as error:
+            raise failure_of_answer(status, self._last_seen, self._transport.host) from error
 
     def _lines(self, chunks: Iterable[bytes]) -> Iterator[str]:
         """Splits at line feeds only: JSON text may hold what else counts as a line's end."""

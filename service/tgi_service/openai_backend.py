@@ -74,11 +74,15 @@ class OpenAiBackend:
             InfernetMLException: if there is no answer.
         """
         with self._transport.request("GET", self._models_url, cancellation) as response:
-            return response.status_code == OK
+            return response.status == OK
 
     def model_id(self, cancellation: Cancellation) -> str:
         """Returns the configured name; the server is not asked."""
         return self._model
+
+    def close(self) -> None:
+        """Closes the connections kept for later; see :meth:`Backend.close`."""
+        self._transport.close()
 
     def _options(self, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Returns options of the library, and what it would turn into a dialect of its own."""

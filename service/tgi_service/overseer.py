@@ -29,6 +29,8 @@ class Overseer:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._wards: set[_Ward] = set()
+        self._asleep = False
+        """Whether the thread waits for the first ward, and not for the next look at all."""
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._abandoning = threading.Event()
@@ -45,10 +47,11 @@ class Overseer:
         ward = _Ward(cancellation, connection)
         with self._changed:
             self._wards.add(ward)
+            if self._asleep:
+                self._changed.notify()
             if self._thread is None:  # not earlier: threads do not survive the fork of a worker
                 self._thread = threading.Thread(target=self._run, name="overseer", daemon=True)
                 self._thread.start()
-            self._changed.notify()
         try:
             yield
         finally:
@@ -66,7 +69,8 @@ class Overseer:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait(_INTERVAL if self._wards else None)
+                self._asleep = not self._wards
+                self._changed.wait(None if self._asleep else _INTERVAL)
                 # Closing a connection happens after its ward is removed, under this lock.
                 for ward in self._wards:
                     self._look_at(ward)

@@ -137,6 +137,8 @@ def start_workflow(
         if not error.passing:
             raise
         log.warning("tgi_not_ready", extra=fields(reason=str(error)))
+    finally:
+        workflow.backend.close()  # the workers that fork from this process make their own
     return workflow
 
 

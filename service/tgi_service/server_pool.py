@@ -91,6 +91,11 @@ class ServerPool:
         with self._turn() as server:
             return server.model_id(cancellation)
 
+    def close(self) -> None:
+        """Closes the connections to all of them; see :meth:`Backend.close`."""
+        for server in self._servers:
+            server.close()
+
     @contextmanager
     def _turn(self) -> Iterator[Backend]:
         index = self._choose()

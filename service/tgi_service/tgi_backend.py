@@ -1,5 +1,6 @@
 """Text from a TGI server, by its own routes."""
 
+import json
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -57,11 +58,12 @@ class TgiBackend:
             InfernetMLException: if TGI does not give one.
             ServiceException: the reason, if the job was cancelled.
         """
-        with self._client(self._plain_url, cancellation) as client, client.expecting_text():
-            answer = client.text_generation(prompt, **parameters)
-            if isinstance(answer, str):
-                return Generated(encodable(answer), None)
-            return Generated(encodable(answer.generated_text), _details(answer.details))
+        # Asked for details, the library would make an object of each token, for us to undo.
+        sent = {name: value for name, value in parameters.items() if value is not None}
+        client = HubClient(self._plain_url, self._transport, cancellation, {"parameters": sent})
+        with client, client.expecting_text():
+            text = encodable(client.text_generation(prompt, stream=False))
+            return Generated(text, client.details())
 
     def stream(
         self, prompt: str, parameters: Mapping[str, Any], cancellation: Cancellation
@@ -112,7 +114,7 @@ class TgiBackend:
             InfernetMLException: if there is no answer.
         """
         with self._transport.request("GET", self._route("/health"), cancellation) as response:
-            return response.status_code == OK
+            return response.status == OK
 
     def model_id(self, cancellation: Cancellation) -> str:
         """Returns the name of the model that ``/info`` reports.
@@ -122,13 +124,17 @@ class TgiBackend:
         """
         with self._transport.request("GET", self._route("/info"), cancellation) as response:
             with self._transport.reading(cancellation):
-                response.read()
+                text = response.read().decode(errors="replace")
             try:
-                return str(response.json()["model_id"])
+                return str(json.loads(text)["model_id"])
             except (ValueError, LookupError, TypeError) as error:
                 raise TgiBadAnswerError(
-                    f"TGI answered {response.status_code} to /info: {response.text[:EXCERPT]}"
+                    f"TGI answered {response.status} to /info: {text[:EXCERPT]}"
                 ) from error
+
+    def close(self) -> None:
+        """Closes the connections kept for later; see :meth:`Backend.close`."""
+        self._transport.close()
 
     def _client(self, url: str, cancellation: Cancellation) -> HubClient:
         return HubClient(url, self._transport, cancellation)

@@ -1,28 +1,53 @@
-"""HTTP requests to one TGI server that another thread can break off.
+"""HTTP requests to one server that another thread can break off.
 
-The client library's own connection pool is not used: it is shared by the whole process, adds
-a token from the environment, fails when the library's hub is set offline, and cannot be
+The client library's own HTTP client is not used: it is shared by the whole process, adds a
+token from the environment, fails when the library's hub is set offline, and cannot be
 interrupted.
 """
 
-import socket
+import json as json_text
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+from weakref import finalize
 
+import httpcore
 import httpx
 
 from tgi_service.call import Cancellation
 from tgi_service.errors import TgiGenerationError, TgiTimeoutError, TgiUnavailableError
+from tgi_service.network import BreakableNetwork, sending_for
 
 USER_AGENT = "tgi-service"
-_CONNECTED = ("connect_tcp.complete", "start_tls.complete")
+_IDLE = 2.0
+"""Seconds that an unused connection is kept: less than servers do, which close it after five
+or more. A request on one that is just being closed would fail for no reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer whose body may still be on its way."""
+
+    status: int
+    stream: httpcore.Response
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yields parts of the body as they come."""
+        yield from self.stream.iter_stream()
+
+    def read(self) -> bytes:
+        """Returns the whole body."""
+        content: bytes = self.stream.read()
+        return content
 
 
 class Transport:
     """Sends requests with the configured headers and cookies, and no other credentials.
+
+    Cookies that the server sets are not sent back: they may be a session of another job.
 
     Args:
         timeout: seconds to wait for a connection, and for each further part of an answer.
@@ -36,30 +61,32 @@ class Transport:
         headers: Mapping[str, str],
         cookies: Mapping[str, str],
     ) -> None:
-        self.host = urlsplit(server_url).netloc
+        url = httpx.URL(server_url)
+        self.host = url.netloc.decode("ascii")
         self._timeout = timeout
-        self._headers = {"user-agent": USER_AGENT}
+        self._headers = {"host": self.host, "user-agent": USER_AGENT, "accept-encoding": "identity"}
         self._headers.update({name.lower(): value for name, value in headers.items()})
         if cookies:
             pairs = (f"{name}={value}" for name, value in cookies.items())
             self._headers["cookie"] = "; ".join(pairs)
-        self._client = httpx.Client(
-            # A connection that TGI has just closed would fail the next job for no reason,
-            # and one that is used again could not be told from the one to break off.
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
-            # What a server sets is not ours to send back: it may be a session of another job.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=httpx.create_ssl_context() if url.scheme == "https" else None,
+            proxy=_proxy(url),
+            max_connections=None,
+            max_keepalive_connections=None,
+            keepalive_expiry=_IDLE,
+            network_backend=BreakableNetwork(),
         )
+        finalize(self, self._pool.close)
+
+    def close(self) -> None:
+        """Closes all connections; the next request makes a new one."""
+        self._pool.close()
 
     @contextmanager
     def request(
-        self,
-        method: str,
-        url: str,
-        cancellation: Cancellation,
-        *,
-        json: Any = None,
-    ) -> Iterator[httpx.Response]:
+        self, method: str, url: str, cancellation: Cancellation, *, json: Any = None
+    ) -> Iterator[Response]:
         """Sends a request and gives its answer, body unread, whatever the status.
 
         Raises:
@@ -67,22 +94,13 @@ class Transport:
             TgiTimeoutError: if there was no answer in time.
             ServiceException: the reason, if the job was cancelled.
         """
-        request = self._client.build_request(
-            method,
-            url,
-            json=json,
-            headers=self._headers,
-            timeout=self._limits(cancellation),
-            extensions={"trace": _Trace(cancellation)},
-        )
+        response = self._send(self._request(method, url, cancellation, json), cancellation)
         try:
-            response = self._send(request, cancellation)
-            try:
-                yield response
-            finally:
-                response.close()
+            yield Response(response.status, response)
         finally:
+            # In this order: once it is closed, another job may use the connection.
             cancellation.disconnected()
+            response.close()
 
     @contextmanager
     def reading(self, cancellation: Cancellation) -> Iterator[None]:
@@ -95,53 +113,67 @@ class Transport:
         """
         try:
             yield
-        except httpx.TimeoutException as error:
+        except httpcore.TimeoutException as error:
             cancellation.raise_if_cancelled()
             raise self._timed_out() from error
-        except httpx.RequestError as error:
+        except (httpcore.NetworkError, httpcore.ProtocolError) as error:
             cancellation.raise_if_cancelled()
             raise TgiGenerationError(
                 f"Incomplete generation: the connection to TGI at {self.host} broke: {error}"
             ) from error
         cancellation.raise_if_cancelled()  # a connection broken off may look like a clean end
 
-    def _timed_out(self) -> TgiTimeoutError:
-        return TgiTimeoutError(f"TGI at {self.host} did not answer within {self._timeout:g} s")
+    def _request(
+        self, method: str, url: str, cancellation: Cancellation, json: Any
+    ) -> httpcore.Request:
+        headers, content = self._headers, b""
+        if json is not None:
+            text = json_text.dumps(json, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            content = text.encode()
+            length = str(len(content))
+            headers = {"content-type": "application/json", **headers, "content-length": length}
+        return httpcore.Request(
+            method,
+            _address(url),
+            headers=list(headers.items()),
+            content=content,
+            extensions={"timeout": self._limits(cancellation)},
+        )
 
-    def _limits(self, cancellation: Cancellation) -> httpx.Timeout:
-        """The timeout; before there is a connection to break off, the job's limit counts too."""
-        left = cancellation.seconds_left
-        connect = self._timeout if left is None else max(0.001, min(self._timeout, left))
-        return httpx.Timeout(self._timeout, connect=connect)
-
-    def _send(self, request: httpx.Request, cancellation: Cancellation) -> httpx.Response:
+    def _send(self, request: httpcore.Request, cancellation: Cancellation) -> httpcore.Response:
         try:
-            return self._client.send(request, stream=True)
-        except httpx.TimeoutException as error:
+            with sending_for(cancellation):
+                return self._pool.handle_request(request)
+        except httpcore.TimeoutException as error:
             cancellation.raise_if_cancelled()
             raise self._timed_out() from error
-        except httpx.TransportError as error:
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError) as error:
             cancellation.raise_if_cancelled()
             raise TgiUnavailableError(f"TGI at {self.host} cannot be reached: {error}") from error
 
+    def _timed_out(self) -> TgiTimeoutError:
+        return TgiTimeoutError(f"TGI at {self.host} did not answer within {self._timeout:g} s")
 
-class _Trace:
-    """Told by the HTTP library what it does; catches the connection when it is made."""
-
-    def __init__(self, cancellation: Cancellation) -> None:
-        self._cancellation = cancellation
-
-    def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        if event.endswith(_CONNECTED):
-            connection = info["return_value"].get_extra_info("socket")
-            self._cancellation.connected(lambda: _shut_down(connection))
+    def _limits(self, cancellation: Cancellation) -> dict[str, float]:
+        """The timeout; before there is a connection to break off, the job's limit counts too."""
+        left = cancellation.seconds_left
+        connect = self._timeout if left is None else max(0.001, min(self._timeout, left))
+        return {"connect": connect, "read": self._timeout, "write": self._timeout}
 
 
-def _shut_down(connection: socket.socket) -> None:
-    """Ends a connection under the hands of the thread that reads from it.
+@lru_cache(maxsize=256)
+def _address(url: str) -> httpcore.URL:
+    parsed = httpx.URL(url)
+    return httpcore.URL(
+        scheme=parsed.raw_scheme, host=parsed.raw_host, port=parsed.port, target=parsed.raw_path
+    )
 
-    Only closing would leave that thread waiting. The method of the base class leaves the
-    state of a TLS connection alone, which that thread is using.
-    """
-    with suppress(OSError):  # it is closed already
-        socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+def _proxy(url: httpx.URL) -> httpcore.Proxy | None:
+    """Returns the proxy that the environment has for a server, by its usual variables."""
+    proxies = getproxies()
+    address = proxies.get(url.scheme) or proxies.get("all")
+    if not address or proxy_bypass(url.host):
+        return None
+    proxy = httpx.Proxy(address if "://" in address else f"http://{address}")
+    return httpcore.Proxy(_address(str(proxy.url)), auth=proxy.raw_auth)

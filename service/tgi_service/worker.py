@@ -1,10 +1,17 @@
 """gunicorn's threaded worker, told what to do when it has to stop."""
 
+import socket
+import time
 from types import FrameType
+from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 from tgi_service.app import OVERSEER
+
+_LINGER = 2.0
+"""Seconds that a caller gets to close its side of a connection that we have closed."""
+_CHUNK = 4096
 
 
 class DrainingWorker(ThreadWorker):  # type: ignore[misc]
@@ -12,6 +19,17 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]
 
     Jobs that TGI is working on run on, for gunicorn's ``graceful_timeout`` at most.
     """
+
+    def handle(self, conn: Any) -> Any:
+        """Answers a request, and waits here for the caller to close the connection.
+
+        gunicorn waits as well, but on the one thread that accepts connections: a caller slow
+        to close would keep all others out. After this it has nothing left to wait for.
+        """
+        stays_open = super().handle(conn)
+        if not stays_open:
+            _await_close(conn.sock)
+        return stays_open
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begins to stop, on SIGTERM."""
@@ -33,3 +51,19 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]
             # callers would wait for the last job to end only to be turned away.
             for listener in self.sockets:
                 listener.close()
+
+
+def _await_close(connection: socket.socket) -> None:
+    """Ends our side of a connection, and reads until the other side ends too.
+
+    Closed with bytes unread, it would be reset, and the caller might lose the answer.
+    """
+    deadline = time.monotonic() + _LINGER
+    try:
+        connection.shutdown(socket.SHUT_WR)
+        while (left := deadline - time.monotonic()) > 0:
+            connection.settimeout(left)
+            if not connection.recv(_CHUNK):
+                return
+    except OSError:  # gone already, or slow: gunicorn closes it either way
+        return

@@ -105,6 +105,8 @@ def test_workers_share_one_probe_and_their_metrics(tgi: MockTGI) -> None:
         for _ in range(6):
             with httpx.Client(base_url=service.url) as fresh:
                 assert fresh.post("/service_output", json=JOB).status_code == 200
+        probe, *jobs = tgi.generations
+        assert probe.caller_port not in {job.caller_port for job in jobs}
         counted = 'tgi_service_jobs_total{destination="offchain",source="offchain",status="200"} 6'
         assert counted in service.http.get("/metrics").text
 

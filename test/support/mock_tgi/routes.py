@@ -88,6 +88,7 @@ def _register_gate(app: Flask, settings: Settings, script: Script) -> None:
             headers={name.lower(): value for name, value in request.headers},
             body=body,
             json=json_or_none(body),
+            caller_port=int(request.environ["REMOTE_PORT"]),
         )
         request.environ[RECORDED] = recorded
         script.record(recorded)

@@ -89,6 +89,8 @@ class Recorded:
     """With lower-case names."""
     body: bytes
     json: Any
+    caller_port: int = 0
+    """TCP port of the caller: the same for requests on one connection."""
     at: float = field(default_factory=time.monotonic)
     """Seconds of the monotonic clock."""
     finished: bool = False

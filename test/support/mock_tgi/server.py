@@ -1,15 +1,14 @@
 """Runs the application in this process, on a thread per connection."""
 
+import ssl
 import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
-from wsgiref.types import WSGIEnvironment
 
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import make_server
 
-from test.support.mock_tgi.answering import RECORDED
-from test.support.mock_tgi.exchange import BrokenOffError
+from test.support.mock_tgi.connections import Connections, request_class
 from test.support.mock_tgi.routes import create_app
 from test.support.mock_tgi.scripting import Behaviour, Recorded, Script
 from test.support.mock_tgi.settings import Settings
@@ -22,6 +21,7 @@ class MockTGI:
         host: address to listen on.
         port: TCP port, 0 for a free one.
         settings: what the operator chose; keywords override single settings.
+        tls: certificate and key, for HTTPS.
     """
 
     def __init__(
@@ -30,17 +30,24 @@ class MockTGI:
         host: str = "127.0.0.1",
         port: int = 0,
         settings: Settings | None = None,
+        tls: ssl.SSLContext | None = None,
         **overrides: Any,
     ) -> None:
         self.settings = settings or Settings(**overrides)
         self._script = Script()
+        self._connections = Connections()
         app = create_app(self.settings, self._script)
         self._server = make_server(
-            host, port, app, threaded=True, request_handler=_request_class(self._script)
+            host,
+            port,
+            app,
+            threaded=True,
+            request_handler=request_class(self._script, self._connections),
+            ssl_context=tls,
         )
         # Many callers may connect in the same instant.
         self._server.socket.listen(1024)
-        self.url = f"http://{host}:{self._server.server_port}"
+        self.url = f"{'https' if tls else 'http'}://{host}:{self._server.server_port}"
         self._thread = threading.Thread(target=self._serve, name="mock-tgi", daemon=True)
 
     def __enter__(self) -> Self:
@@ -60,6 +67,7 @@ class MockTGI:
         self._script.release()
         self._server.shutdown()
         self._server.server_close()
+        self._connections.close()
         self._thread.join()
 
     def script(self, *behaviours: Behaviour) -> None:
@@ -102,31 +110,3 @@ class MockTGI:
 
     def _serve(self) -> None:
         self._server.serve_forever(poll_interval=0.05)
-
-
-def _request_class(script: Script) -> type[WSGIRequestHandler]:
-    class _Request(WSGIRequestHandler):
-        protocol_version = "HTTP/1.1"  # for chunked transfer
-
-        def run_wsgi(self) -> None:
-            super().run_wsgi()
-            recorded = self._recorded()
-            if recorded is not None:
-                script.notify(lambda: setattr(recorded, "finished", True))
-
-        def connection_dropped(
-            self, error: BaseException, environ: WSGIEnvironment | None = None
-        ) -> None:
-            self.close_connection = True
-            recorded = self._recorded()
-            if recorded is not None and not isinstance(error, BrokenOffError):
-                script.notify(lambda: setattr(recorded, "disconnected", True))
-
-        def log(self, type: str, message: str, *args: Any) -> None:
-            """Says nothing: the record of requests says more than a log."""
-
-        def _recorded(self) -> Recorded | None:
-            environ: WSGIEnvironment = getattr(self, "environ", {})
-            return environ.get(RECORDED)
-
-    return _Request
