@@ -8,6 +8,7 @@ VENV := .venv
 AUDIT := .build/audit/venv
 COMPAT := .build/compat/venv
 COMPAT_LAST := .build/compat-1.4/venv
+DOCS := .build/docs/venv
 COMPAT_TGI := .build/compat-tgi/venv
 PY := $(VENV)/bin/python
 FOUNDRY := forge anvil cast
@@ -73,6 +74,10 @@ checklist: setup ## What the user's document promises, with the tests that hold 
 faults: setup ## Each fault of an RPC endpoint in each phase of the work, lasting as long as in life: ten minutes
 	@$(TEST_CONTRACTS)
 	FAULTS=full pytest -m e2e --timeout 300 test/chaos/test_faults.py
+
+docs: $(DOCS)/.ready ## The pages of docs/ as a site that stands alone, .build/site/index.html; any broken link fails
+	@$(DOCS)/bin/mkdocs build --quiet
+	@! grep -rnE '<(script|link|img)[^>]+(src|href)="https?://' .build/site --include='*.html' || (echo "pages fetch from elsewhere" >&2; exit 1)
 
 lint: setup ## Formatting, types, direction of imports, Solidity linter
 	ruff format --check .
@@ -146,6 +151,12 @@ $(COMPAT)/.ready: requirements/compat.lock
 	@$(COMPAT)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/compat.lock
 	@touch $@
 
+$(DOCS)/.ready: requirements/docs.lock
+	@$(PYTHON) -m venv $(DOCS)
+	@echo "installing MkDocs ..."
+	@$(DOCS)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docs.lock
+	@touch $@
+
 # Without its requirements, of which one was never published: the lock names the others.
 $(COMPAT_LAST)/.ready: requirements/compat-1.4.lock
 	@$(PYTHON) -m venv $(COMPAT_LAST)
@@ -195,6 +206,8 @@ lock: ## Pins the newest versions that pyproject.toml admits
 		requirements/compat-1.4.in --output-file requirements/compat-1.4.lock
 	.build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header requirements/compat-tgi.in --output-file requirements/compat-tgi.lock
+	.build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header requirements/docs.in --output-file requirements/docs.lock
 	npm update --package-lock-only
 	node scripts/complete_lock.js
 
@@ -204,4 +217,4 @@ clean: ## Removes what can be built again
 help: ## This list
 	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo up test test-contracts test-python e2e checklist compat compat-tgi chaos chaos-chain faults lint bench-gas bench-node bench-service soak-service bench-chain audit audit-release audit-coverage audit-static audit-symbolic audit-mutation fmt setup contracts release abis lock clean help
+.PHONY: demo up test test-contracts test-python e2e checklist docs compat compat-tgi chaos chaos-chain faults lint bench-gas bench-node bench-service soak-service bench-chain audit audit-release audit-coverage audit-static audit-symbolic audit-mutation fmt setup contracts release abis lock clean help
