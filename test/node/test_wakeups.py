@@ -14,6 +14,7 @@ from infernet_node.fleet.broker import Broker, BrokerError, Channel, Hear
 from infernet_node.fleet.brokers import BrokerMissingError, broker_of
 from infernet_node.fleet.bus import WakeUpBus
 from infernet_node.fleet.messages import MOST_BYTES, Message, Topic, decode, messages
+from scripts.processes import free_port
 from test.support.brokers import NATS, REDIS, require, wire_to
 from test.support.postgres import schema_url
 from test.support.waiting import until
@@ -146,10 +147,12 @@ class TestBrokers:
     async def test_nobody_there(self, url: str, channel: str) -> None:
         async with wire_to(url) as wire:
             wire.cut()
-            broker = broker_at(wire.url(url), channel)
-            with pytest.raises(BrokerError):
-                async with broker.connect(lambda _: None):
-                    raise AssertionError("connected")
+            cut_off = wire.url(url)
+            closed = cut_off.replace(str(wire.port), str(free_port()))
+            for address in (cut_off, closed):
+                with pytest.raises(BrokerError):
+                    async with broker_at(address, channel).connect(lambda _: None):
+                        raise AssertionError("connected")
 
 
 class Deaf:

@@ -13,7 +13,8 @@ from infernet_node.api.rate_limit import RateLimiter
 from infernet_node.api.services import ChainAccess, Services
 from infernet_node.assembly import assemble
 from infernet_node.chain.history import SubscriptionHistory, UnknownSubscriptionError
-from infernet_node.config import RateLimitConfig, parse_config
+from infernet_node.chain.income import Income
+from infernet_node.config import RateLimitConfig, Role, parse_config
 from infernet_node.node import serve
 from infernet_node.ports import RejectionError
 from infernet_node.server import listen
@@ -43,6 +44,9 @@ class FakeChain:
 
     async def history(self, subscription: str, interval: int | None) -> list[SubscriptionHistory]:
         raise UnknownSubscriptionError(f"subscription {subscription} is not known to this node")
+
+    async def income(self) -> list[Income]:
+        return [Income("31337/00/0x01", "chat", "0x" + "00" * 20, answers=2, earned=2**200)]
 
     async def accept_delegated(
         self, subscription: Subscription, signature: Signature, data: dict[str, Any]
@@ -98,21 +102,23 @@ async def running_node(
     chain: FakeChain | None = None,
     limiter: RateLimiter = UNLIMITED,
     runtime: str | None = None,
+    role: Role = Role.RUN,
 ) -> AsyncIterator[NodeUnderTest]:
     """Runs a node with its files in ``directory``; no rate limit unless one is given.
 
     Args:
         chain: wired in as the chain half; its containers are looked up by the hash of one id.
+        role: what it does of a node's work.
     """
     document = {
         "log": {"path": str(directory / "node.log")},
         **config,
         "server": {"host": "127.0.0.1", "port": 0, **config.get("server", {})},
     }
-    settings = parse_config(document, {}).config
+    settings = parse_config(document, {}, role=role).config
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(listen(settings.server))
-        services = await assemble(settings, runtime, stack)
+        services = await assemble(settings, runtime, stack, role)
         if chain:
             pipelines = {container_id(c.id): (c.id,) for c in settings.containers}
             services = replace(services, chain=ChainAccess(chain, pipelines.get))

@@ -1,5 +1,6 @@
 """Keys of a node that is spread over several processes, and what each of them does."""
 
+from collections.abc import Collection
 from enum import StrEnum
 from urllib.parse import urlsplit
 
@@ -48,13 +49,13 @@ def servers_in(url: str) -> list[str]:
     return [each.strip() for each in url.split(",")]
 
 
-def _is_broker(url: str) -> bool:
+def _is_broker(url: str, kinds: Collection[str]) -> bool:
     try:
         parts = urlsplit(url)
         somewhere = bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
-    return parts.scheme in BROKERS and (somewhere or parts.scheme == "memory")
+    return parts.scheme in kinds and (somewhere or parts.scheme == "memory")
 
 
 class FleetConfig(Section):
@@ -75,7 +76,9 @@ class FleetConfig(Section):
     @field_validator("broker")
     @classmethod
     def _known_broker(cls, value: str | None) -> str | None:
-        if value and not all(_is_broker(url) for url in servers_in(value)):
+        urls = servers_in(value or "memory://")
+        kinds = NATS_SCHEMES if len(urls) > 1 else BROKERS
+        if not all(_is_broker(url, kinds) for url in urls):
             raise ValueError(
                 "must be a URL such as nats://broker:4222, redis://broker:6379/0, "
                 "postgresql://user@host/database or memory://"

@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from infernet_node.chain.history import SubscriptionHistory, history_of
+from infernet_node.chain.income import Income, income_of
 from infernet_node.chain.intake import DelegationIntake
 from infernet_node.chain.lookup import ContainerLookup
 from infernet_node.fleet.bus import WakeUpBus
@@ -86,6 +87,10 @@ class ChainGateway:
             UnknownSubscriptionError: if the node knows none of that id.
         """
         return await history_of(self._database, subscription, interval)
+
+    async def income(self) -> list[Income]:
+        """Returns what answers have earned, by chain, containers and token."""
+        return await income_of(self._database, self.lookup.containers)
 
     async def accept_delegated(
         self, subscription: Subscription, signature: Signature, data: dict[str, Any]

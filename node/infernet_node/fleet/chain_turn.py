@@ -124,6 +124,10 @@ class ChainTurn:
         """Returns what became of a subscription, on each chain that has it."""
         return await self._chain.history(subscription, interval)
 
+    async def income(self) -> Any:
+        """Returns what answers have earned, by chain, containers and token."""
+        return await self._chain.income()
+
     async def accept_delegated(
         self, subscription: Subscription, signature: Signature, data: dict[str, Any]
     ) -> None:

@@ -55,6 +55,9 @@ class NatsBroker:
             await client.connect(
                 self._urls,
                 allow_reconnect=False,
+                # It tries the first time as often as it would try again.
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
                 connect_timeout=_SECONDS,
                 closed_cb=closed,
                 disconnected_cb=closed,
