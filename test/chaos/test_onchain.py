@@ -32,6 +32,7 @@ from test.support.container import ScriptedContainer
 pytestmark = pytest.mark.e2e
 
 ROUNDS = int(os.environ.get("CHAIN_ROUNDS", "8"))
+SIDES = ("before", "after")
 POINTS = [
     f"{side} {what}"
     for what in (
@@ -55,11 +56,14 @@ POINTS = [
         "chain_transactions broadcast",
         "chain_transactions final",
     )
-    for side in ("before", "after")
+    for side in SIDES
 ]
 """What every round passes; a write that is not here fails the test."""
 FIRST = ["before alembic_version", "after alembic_version"]
 """What only the first start passes, which makes the tables."""
+RARE = [f"{side} chain_transactions {state}" for state in ("mined", "replaced") for side in SIDES]
+"""What depends on how a busy machine's blocks come: a receipt of a block that is newer than the
+head, a nonce that was used up because none of five prices was mined in time."""
 LONGEST_LIFE = 0.6
 """Seconds between a node's first answer to REST and its end, where a moment is drawn."""
 PATIENCE = 30
@@ -189,10 +193,10 @@ def test_every_request_is_answered_once_across_kills(kills: Kills) -> None:
     intervals = Counter(subscription_id for subscription_id, _ in expected.values())
     assert deliveries(chain) == intervals
     assert chain.reverted() == 0
+    report(kills)
     # No write is without a test that kills there.
     reached = set(kills.ledger.read_text().splitlines())
-    assert reached <= {*POINTS, *FIRST}
-    report(kills)
+    assert reached <= {*POINTS, *FIRST, *RARE}
 
 
 def report(kills: Kills) -> None:

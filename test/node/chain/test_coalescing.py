@@ -54,7 +54,7 @@ async def test_what_several_ask_in_the_same_words_is_asked_once() -> None:
         coalescer.ask([Request("block", ("0x2", False)), unlike]),
     )
 
-    assert results == [["a", "block"], ["call", "block"], ["block", "call"]]
+    assert list(results) == [["a", "block"], ["call", "block"], ["block", "call"]]
     assert endpoint.batches == [5]
 
 

@@ -4,8 +4,6 @@ import asyncio
 
 import pytest
 
-from infernet_node.chain.contracts import Function
-from infernet_protocol.output import encode_text
 from test.node.chain.world import NODE, Chain, Log, Node, Pipeline
 
 DEPTHS = range(1, 13)
@@ -16,12 +14,6 @@ async def grown(chain: Chain, node: Node, height: int) -> None:
     while chain.anvil.number < height:
         chain.anvil.mine()
         await node.until(lambda: node.service.head == chain.anvil.number, mine=False)
-
-
-def put(chain: Chain, question: str) -> None:
-    """Puts a question into the pool; the next block has it."""
-    function = Function("chatWithLLM", ("bytes",), ("uint32",))
-    chain.send(chain.contracts["ChatConsumer"], function, encode_text(question))
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
@@ -71,8 +63,8 @@ async def test_questions_and_answers_that_come_back_in_another_order_belong_toge
     chain: Chain, node: Node, log: Log, depth: int
 ) -> None:
     before, height = chain.anvil.rpc("evm_snapshot"), chain.anvil.number
-    put(chain, "one")
-    put(chain, "two")
+    chain.put("one")
+    chain.put("two")
     await grown(chain, node, height + depth)
     await node.until(lambda: log.count("sent tx") >= 2, mine=False)
     chain.reorganise(before)

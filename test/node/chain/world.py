@@ -11,9 +11,11 @@ from eth_abi.abi import decode, encode
 from eth_account import Account
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from infernet_node.chain.contracts import Function
+from infernet_node.chain.metrics import ChainMetrics
 from infernet_node.chain.service import ChainService
 from infernet_node.config import ChainConfig, ContainerConfig
 from infernet_node.config.models import SnapshotSyncConfig, WalletConfig
@@ -104,12 +106,14 @@ class Chain:
         coordinator = self.contracts["EIP712Coordinator"]
         return int(self.call(coordinator, Function("id", (), ("uint32",))))
 
+    def put(self, question: str, consumer: str = "ChatConsumer") -> str:
+        """Puts the request of a callback into the pool; returns the transaction's hash."""
+        function = Function("chatWithLLM", ("bytes",), ("uint32",))
+        return self.send(self.contracts[consumer], function, encode_text(question))
+
     def ask(self, question: str, consumer: str = "ChatConsumer") -> int:
         """Requests a callback, mined at once; returns the subscription's id."""
-        function = Function("chatWithLLM", ("bytes",), ("uint32",))
-        return self._created_by(
-            self.send(self.contracts[consumer], function, encode_text(question))
-        )
+        return self._created_by(self.put(question, consumer))
 
     def schedule(self, questions: Sequence[str], period: int, redundancy: int = 1) -> int:
         """Requests a recurring subscription, mined at once; returns its id."""
@@ -279,6 +283,8 @@ class Node:
     die_at: str | None = None
     deaths: int = 0
     service: ChainService = field(init=False)
+    registry: CollectorRegistry = field(init=False)
+    """Figures of the present life."""
     _task: asyncio.Task[None] = field(init=False)
     _database: Database = field(init=False)
 
@@ -295,11 +301,13 @@ class Node:
         )
         containers = self.containers or [ContainerConfig(id=CONTAINER, url="http://unused.invalid")]
         self._dead = asyncio.Event()
+        self.registry = CollectorRegistry()
         self.service = ChainService(
             config,
             containers,
             self.pipeline,
             self._database,
+            ChainMetrics(self.registry),
             reached=self._reached,
             is_running=lambda container: container not in self.down,
         )
@@ -315,6 +323,11 @@ class Node:
     async def restart(self) -> None:
         await self.stop()
         await self.start()
+
+    def figure(self, name: str) -> float:
+        """Returns a figure as Prometheus would read it, labels added up; 0 if it is not there."""
+        samples = (sample for metric in self.registry.collect() for sample in metric.samples)
+        return sum(sample.value for sample in samples if sample.name == name)
 
     @property
     def is_dead(self) -> bool:
