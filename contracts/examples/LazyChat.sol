@@ -77,8 +77,8 @@ contract LazyChat is SubscriptionConsumer, AnswerDecoder {
         return inputs[subscriptionId];
     }
 
-    /// @dev Called once per request, by the coordinator only: the node writes nothing into the inbox in its place.
-    ///      An unreadable answer is refused here, while another node can still give a better one
+    /// @dev Called once per request, by the coordinator only, which wrote the item: where it lies is not for a node
+    ///      to say. An unreadable answer is refused here, while another node can still give a better one
     function _receiveCompute(
         uint32 subscriptionId,
         uint32, // interval: always 1

@@ -1,5 +1,6 @@
 """The guide for contract authors: its samples work elsewhere, and it leaves nothing out."""
 
+import json
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from infernet_protocol.output import output_from_text
 from test.docs import guide
 from test.docs.guide import EXAMPLES, GUIDE, ROOT
 from test.docs.test_pages import tracked
@@ -38,6 +40,39 @@ LEFT_TO_AUTHORS = {"W5", "W9", "W10", "W11", "W12", "W14", "W15"} | {
 }
 """What no change of the contracts can mend, so that the guide has to."""
 
+SAMPLES = """
+pragma solidity ^0.8.13;
+
+import {BaseConsumer} from "infernet-sdk/consumer/Base.sol";
+import {ConsumerTest} from "infernet-sdk/testing/ConsumerTest.sol";
+import {MyOnchainSubscription} from "../src/MyOnchainSubscription.sol";
+import {PrintedSample} from "../src/PrintedSample.sol";
+
+contract SamplesTest is ConsumerTest {
+    function test_PrintedDropsTheAnswer() public {
+        new PrintedSample(address(registry)).chatWithLLM(abi.encode("How many?"));
+        _answer(1, "42");
+    }
+
+    function test_PrintedTakesForgedAnswers() public {
+        PrintedSample sample = new PrintedSample(address(registry));
+        sample.receiveCompute(bytes32(uint256(1)), _encodeAnswer("42"), "");
+    }
+
+    function test_WholeReceivesTheAnswer() public {
+        new MyOnchainSubscription(address(registry)).chatWithLLM(abi.encode("How many?"));
+        _answer(1, "42");
+    }
+
+    function test_WholeRefusesForgedAnswers() public {
+        MyOnchainSubscription sample = new MyOnchainSubscription(address(registry));
+        vm.expectRevert(BaseConsumer.NotCoordinator.selector);
+        sample.receiveCompute(bytes32(uint256(1)), _encodeAnswer("42"), "");
+    }
+}
+"""
+"""What the page says of the sample."""
+
 IDENTIFIER = re.compile(r"\b(W\d+|TOB-RITUAL-A?\d+|Zellic \d\.\d)\b")
 TEST_NAME = re.compile(r"`((?:test|testFuzz|invariant)_\w+)`")
 
@@ -54,9 +89,8 @@ def run(folder: Path, *command: str | Path, **env: str) -> str:
         check=False,
         timeout=300,
     )
-    printed = done.stdout + done.stderr
-    assert done.returncode == 0, printed
-    return printed
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -73,19 +107,42 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(FORGE_STD, folder / "lib" / "forge-std" / "src")
     for title in ("A project of your own", "A first consumer", "The sample of Infernet's guide"):
         guide.write(guide.section(title).split("### Tested by pytest")[0], folder)
+    (folder / "test" / "Samples.t.sol").write_text(SAMPLES)
     # forge cannot fetch a compiler everywhere; the page leaves the choice to forge.
-    printed = run(folder, BIN / "forge", "test", FOUNDRY_SOLC=str(ROOT / "scripts" / "solc.js"))
-    (folder / "forge.log").write_text(printed)
+    solc = str(ROOT / "scripts" / "solc.js")
+    (folder / "tests.json").write_text(
+        run(folder, BIN / "forge", "test", "-vv", "--json", FOUNDRY_SOLC=solc)
+    )
     return folder
 
 
+def logged(project: Path, suite: str) -> dict[str, list[str]]:
+    """Returns what the tests of one contract in the project logged; all have passed."""
+    results = json.loads((project / "tests.json").read_text())[f"test/{suite}.t.sol:{suite}Test"]
+    assert {result["status"] for result in results["test_results"].values()} == {"Success"}
+    return {name: result["decoded_logs"] for name, result in results["test_results"].items()}
+
+
 def test_the_samples_pass_their_forge_tests_in_a_project_of_ones_own(project: Path) -> None:
-    assert "4 tests passed, 0 failed, 0 skipped" in (project / "forge.log").read_text()
+    assert len(logged(project, "Oracle")) == 4
 
 
-def test_the_sample_of_the_guide_is_compiled_as_printed_and_made_whole(project: Path) -> None:
-    for name in ("PrintedSample", "MyOnchainSubscription"):
-        assert (project / "out" / f"{name}.sol" / f"{name}.json").exists()
+def test_the_printed_sample_drops_answers_and_takes_forged_ones(project: Path) -> None:
+    logs = logged(project, "Samples")
+    assert logs["test_PrintedDropsTheAnswer()"] == ["Requested compute"]
+    assert logs["test_PrintedTakesForgedAnswers()"][0] == "Received output!"
+
+
+def test_the_sample_made_whole_receives_answers_and_refuses_forged_ones(project: Path) -> None:
+    logs = logged(project, "Samples")
+    output = "0x" + output_from_text("42").hex()
+    id_, proof = "0x" + 63 * "0" + "1", "0x"
+    received = ["Requested compute", "Received output!", id_, output, proof]
+    assert logs["test_WholeReceivesTheAnswer()"] == received
+    assert logs["test_WholeRefusesForgedAnswers()"] == []
+
+
+def test_the_sample_made_whole_is_the_printed_one_and_more() -> None:
     printed, whole = (
         next(file.content for file in guide.files(GUIDE.read_text()) if file.path == path)
         for path in ("src/PrintedSample.sol", "src/MyOnchainSubscription.sol")

@@ -1,9 +1,12 @@
 """The kit for authors on py-evm, used as an author uses it."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
+from zipfile import ZipFile
 
 import pytest
 from eth_abi.abi import encode
@@ -17,7 +20,7 @@ from infernet_testing import ArtifactError, Refusal, RefusedError
 from infernet_testing.artifacts import CORE, core
 from infernet_testing.eth_tester import Web3Infernet
 from scripts import artifacts
-from scripts.artifacts import OUT
+from scripts.artifacts import OUT, ROOT
 
 PRICE = 10**18
 MISPLACED = keccak(text="Misplaced(address,(uint256,string))")[:4]
@@ -249,3 +252,13 @@ def test_what_any_compiler_wrote_is_deployed(
     path.write_text(json.dumps({"abi": fee.abi, **codes[compiler]}))
     deployed = infernet.deploy(str(path), infernet.node, 7, by=infernet.accounts[4])
     assert deployed.functions.FEE().call() == 7
+
+
+def test_the_wheel_brings_the_code_along(tmp_path: Path) -> None:
+    command = ["-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([sys.executable, *command, "--wheel-dir", tmp_path, ROOT], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    packed = set(ZipFile(wheel).namelist())
+    assert packed >= {f"infernet_testing/code/{name}.hex" for name in CORE}
+    assert packed >= {f"infernet_protocol/abi/{name}.json" for name in CORE}
+    assert "infernet_testing/py.typed" in packed
