@@ -6,7 +6,7 @@ import os
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bench.node.wire import Connection
@@ -16,8 +16,8 @@ _JOB = json.dumps({"containers": [CONTAINER], "data": {"text": "abc"}}).encode()
 _QUESTION = json.dumps({"source": 1, "destination": 2, "data": {}}, separators=(",", ":")).encode()
 _ID_LINE = 37
 """Bytes of a job id and its line feed."""
-_PATIENT, _EAGER = 0.01, 0.002
-"""Seconds between two polls: of one of many clients, and of the only one."""
+_PATIENT, _EAGER = 0.02, 0.002
+"""Seconds before each poll: of one of many clients, and of the only one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ async def throughput(world: World, *, clients: int, jobs: int) -> Figure:
     """Jobs a second from creation to the result read, by clients that wait for each."""
     await _jobs(world, clients, 10 * clients, _PATIENT)  # warm
     cpu, began = world.cpu_seconds(), time.perf_counter()
-    seconds = await _jobs(world, clients, jobs, _PATIENT)
+    asked = await _jobs(world, clients, jobs, _PATIENT)
     elapsed, cpu = time.perf_counter() - began, world.cpu_seconds() - cpu
     return Figure(
         f"create and poll, {clients} clients",
@@ -64,7 +64,9 @@ async def throughput(world: World, *, clients: int, jobs: int) -> Figure:
         True,
         {
             "node_cpu_ms_per_job": 1000 * cpu / jobs,
-            "p50_ms": 1000 * statistics.median(seconds),
+            "p50_ms": 1000 * statistics.median(asked.seconds),
+            "requests_per_job": asked.requests / jobs,
+            "generator_cpu_share": asked.cpu / elapsed,
             "jobs": jobs,
         },
     )
@@ -72,8 +74,8 @@ async def throughput(world: World, *, clients: int, jobs: int) -> Figure:
 
 async def latency(world: World, *, jobs: int) -> Figure:
     """Time of one job with nobody else asking."""
-    seconds = await _jobs(world, 1, jobs, _EAGER)
-    p50, p95 = _quantiles(seconds, 50, 95)
+    asked = await _jobs(world, 1, jobs, _EAGER)
+    p50, p95 = _quantiles(asked.seconds, 50, 95)
     return Figure(
         "create and poll, 1 client, p50", 1000 * p50, "ms", 8, False, {"p95_ms": 1000 * p95}
     )
@@ -108,34 +110,47 @@ async def memory(world: World, *, jobs: int) -> Figure:
     )
 
 
-async def _jobs(world: World, clients: int, jobs: int, pause: float) -> list[float]:
-    """Has jobs done, and returns the seconds that each took."""
-    numbers = iter(range(jobs))
+@dataclass(slots=True)
+class _Asked:
+    """What it was to have jobs done."""
+
+    seconds: list[float] = field(default_factory=list)
+    """That each took."""
+    requests: int = 0
+    cpu: float = 0.0
+    """Processor time of this process."""
+
+
+async def _jobs(world: World, clients: int, jobs: int, pause: float) -> _Asked:
+    asked, numbers = _Asked(), iter(range(jobs))
+    began = time.process_time()
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_client(world.port, numbers, pause)) for _ in range(clients)]
-    return [seconds for task in tasks for seconds in task.result()]
+        for _ in range(clients):
+            group.create_task(_client(world.port, numbers, pause, asked))
+    asked.cpu = time.process_time() - began
+    return asked
 
 
-async def _client(port: int, numbers: Iterable[int], pause: float) -> list[float]:
+async def _client(port: int, numbers: Iterable[int], pause: float, asked: _Asked) -> None:
     connection = await Connection.open(port)
-    seconds = []
     for _ in numbers:
         began = time.perf_counter()
         job_id = (await connection.post("/api/jobs", _JOB))["id"]
         job = await _ended(connection, f"/api/jobs?id={job_id}", pause)
         if job["status"] != "success":
             raise RuntimeError(f"a job failed: {job}")
-        seconds.append(time.perf_counter() - began)
+        asked.seconds.append(time.perf_counter() - began)
+    asked.requests += connection.requests
     connection.close()
-    return seconds
 
 
 async def _ended(connection: Connection, path: str, pause: float) -> Any:
     while True:
+        # Asking at once would be in vain, and the load generator would do little else.
+        await asyncio.sleep(pause)
         (job,) = await connection.get(path)
         if job["status"] != "running":
             return job
-        await asyncio.sleep(pause)
 
 
 async def _median(port: int, ask: Callable[[Connection], Awaitable[None]], times: int) -> float:

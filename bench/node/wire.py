@@ -12,6 +12,8 @@ class Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self.requests = 0
+        """Answered so far."""
 
     @classmethod
     async def open(cls, port: int) -> Self:
@@ -40,6 +42,7 @@ class Connection:
         head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
         length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
         body = await self._reader.readexactly(length)
+        self.requests += 1
         if not head.startswith(b"http/1.1 200"):
             raise RuntimeError(f"the node answered {head[9:12].decode()}: {body[:200].decode()}")
         return json.loads(body)

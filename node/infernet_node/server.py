@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from infernet_node.config import ServerConfig, TlsConfig
+from infernet_node.joined_writes import JoinedWrites
 from infernet_node.json_text import serialise
 
 _BACKLOG = 2048
@@ -89,7 +90,7 @@ class _Connection(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(JoinedWrites(transport, self.loop))
         self._await_head()
 
     def data_received(self, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from starlette.routing import Route
+from yarl import URL
 
 from infernet_node.api.app import create_app
 from infernet_node.api.openapi import document
@@ -81,17 +82,73 @@ def drive(url: str, method: str, path: str, mode: GenerationMode) -> None:
 
 
 async def test_every_route_is_described(described: NodeUnderTest) -> None:
-    served = {
-        (method, route.path)
-        for route in create_app(described.services, UNLIMITED).routes
-        if isinstance(route, Route)
-        for method in (route.methods or set()) - {"HEAD"}
-    }
-    assert served == set(OPERATIONS)
+    served = create_app(described.services, UNLIMITED).served
+    assert sorted(served) == sorted(OPERATIONS)
 
 
 async def test_it_is_served(node: NodeUnderTest) -> None:
     assert await node.get("/openapi.json") == (200, document())
+
+
+class Page(HTMLParser):
+    """What the page for people says and points to."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.links: set[str] = set()
+        self.anchors: set[str] = set()
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        named = dict(attributes)
+        self.tags.add(tag)
+        self.links |= {value for name in ("href", "src") if (value := named.get(name))}
+        self.anchors |= {value for value in [named.get("id")] if value}
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+async def test_the_page_for_people_has_all_of_it_and_nothing_from_elsewhere(
+    node: NodeUnderTest,
+) -> None:
+    async with node.session.get(f"{node.url}/docs") as response:
+        assert (response.status, response.content_type) == (200, "text/html")
+        assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+        page = Page(await response.text())
+
+    assert {f"{method.lower()}-{path}" for method, path in OPERATIONS} <= page.anchors
+    assert {f"schema-{name}" for name in document()["components"]["schemas"]} <= page.anchors
+    assert page.links - {"openapi.json"} <= {f"#{anchor}" for anchor in page.anchors}
+    assert page.tags.isdisjoint({"script", "link", "img", "iframe"})
+    summaries = [each["summary"] for item in document()["paths"].values() for each in item.values()]
+    assert [summary for summary in summaries if summary not in page.text] == []
+    assert "url(" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("HEAD", "/health", 200),
+        ("HEAD", "/api/status", 405),
+        ("GET", "/health/", 404),
+        ("GET", "/api/jobs/a/b/events", 404),
+        ("GET", "/api/jobs//events", 404),
+        ("POST", "/api/jobs/a/events", 405),
+        ("OPTIONS", "/api/jobs", 405),
+    ],
+)
+async def test_requests_off_the_table(
+    node: NodeUnderTest, method: str, path: str, status: int
+) -> None:
+    async with node.session.request(method, URL(node.url + path, encoded=True)) as response:
+        assert response.status == status
+        if status == 405:
+            assert response.headers["Allow"]
+        if status >= 400 and method != "HEAD":
+            assert (await response.json()).keys() == {"error"}
 
 
 def test_every_route_is_in_the_guide() -> None:

@@ -3,14 +3,10 @@
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from infernet_node.api.caller import ApiKeys, Caller
 from infernet_node.api.chain_routes import ChainRoutes
@@ -25,15 +21,16 @@ from infernet_node.api.identity import caller_ip
 from infernet_node.api.job_routes import JobRoutes
 from infernet_node.api.node_routes import NodeRoutes
 from infernet_node.api.openapi import describe
+from infernet_node.api.page import show
 from infernet_node.api.rate_limit import RateLimiter
 from infernet_node.api.responses import json_response
+from infernet_node.api.routes import Endpoint, Routes
 from infernet_node.api.services import Services
 from infernet_node.config import Role
 
 _LOG = structlog.get_logger(__name__)
 
 Handler = Callable[[Request, Caller], Awaitable[Response]]
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +57,10 @@ _SHOWN_BY = {
 """Routes of processes that callers have nothing to ask of; the others have all of them."""
 
 
-def create_app(services: Services, limiter: RateLimiter) -> Starlette:
+def create_app(services: Services, limiter: RateLimiter) -> Routes:
     """Returns the REST interface of a process, as far as its role has one."""
     about, jobs, events = NodeRoutes(services), JobRoutes(services), EventRoutes(services)
     gate = _Gate(services, limiter)
-    # Routes are tried in this order, so the busiest come first.
     table: list[tuple[str, str, _Rule, Handler]] = [
         ("GET", "/api/jobs", _JOBS, jobs.read),
         ("POST", "/api/jobs", _JOBS, jobs.create),
@@ -80,14 +76,12 @@ def create_app(services: Services, limiter: RateLimiter) -> Starlette:
         ("PUT", "/api/status", _INSIDE, about.report_status),
         ("GET", "/metrics", _INSIDE, about.metrics),
         ("GET", "/openapi.json", _OPEN, describe),
+        ("GET", "/docs", _OPEN, show),
     ]
-    return Starlette(
-        routes=[
-            Route(path, gate.guard(f"{method} {path}", rule, handler), methods=[method])
-            for method, path, rule, handler in table
-            if path in _SHOWN_BY.get(services.role, {path})
-        ],
-        exception_handlers={HTTPException: _plain_refusal},
+    return Routes(
+        (method, path, gate.guard(f"{method} {path}", rule, handler))
+        for method, path, rule, handler in table
+        if path in _SHOWN_BY.get(services.role, {path})
     )
 
 
@@ -156,8 +150,3 @@ class _Gate:
 
 def _refusal(error: ApiError) -> Response:
     return json_response(error.body, error.status, error.headers)
-
-
-async def _plain_refusal(_request: Request, error: Any) -> Response:
-    """Unknown routes and methods, as JSON."""
-    return json_response({"error": error.detail}, error.status_code, error.headers)

@@ -59,6 +59,7 @@ def document() -> dict[str, Any]:
             "/resources": {"get": _resources()},
             "/metrics": {"get": _metrics()},
             "/openapi.json": {"get": _description()},
+            "/docs": {"get": _page()},
         },
         "components": {"schemas": COMPONENTS, "securitySchemes": SECURITY},
     }
@@ -212,6 +213,14 @@ def _description() -> dict[str, Any]:
     return _operation(
         "This description", _json("OpenAPI 3.1.", {"type": "object"}), refusals=(401, 429)
     )
+
+
+def _page() -> dict[str, Any]:
+    html = {
+        "description": "A page without scripts and without anything from elsewhere.",
+        "content": {"text/html": {"schema": {"type": "string"}}},
+    }
+    return _operation("This description for people", html, refusals=(401, 429))
 
 
 def _operation(
