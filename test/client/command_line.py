@@ -21,6 +21,8 @@ VARIABLES = (
     "KEYSTORE_PASSWORD",
 )
 """What the command line reads from the environment; a test sets each itself."""
+COLOURS = ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE")
+"""What decides about colours; a test on a terminal shows what a terminal shows."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def run_process(*arguments: str, stdin: str = "", env: Mapping[str, str] | None 
 
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    clean = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    clean = {name: value for name, value in os.environ.items() if name not in VARIABLES + COLOURS}
     return {**clean, **(more or {})}
 
 
