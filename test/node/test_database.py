@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from infernet_node.store.database import Database
+from test.support.postgres import schema_url
 
 
 @pytest.fixture
@@ -76,3 +77,23 @@ async def test_transactions_take_turns(database: Database) -> None:
     await asyncio.gather(*(insert(database, number) for number in range(20)))
 
     assert sorted(await numbers(database)) == sorted(list(range(20)) * 2)
+
+
+async def test_a_cancelled_transaction_keeps_no_connection() -> None:
+    """On a server each has a connection of its own, and there are not many."""
+    async with schema_url() as url:
+        database = await Database.open(url)
+        pool: Any = database._engine.pool
+        for steps in range(150):
+            asking = asyncio.create_task(ask(database))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            asking.cancel()
+            await asyncio.wait([asking])
+            assert pool.checkedout() == 0, f"cancelled after {steps} steps"
+        await database.close()
+
+
+async def ask(database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(text("SELECT 1"))

@@ -92,8 +92,8 @@ class Database:
             if self._one_at_a_time:
                 await stack.enter_async_context(self._one_at_a_time)
             connection = _Connection(self._engine)
-            await to_the_end(connection.start())
             try:
+                await to_the_end(connection.start())
                 begun = await to_the_end(connection.begin().start())
                 try:
                     yield connection
@@ -102,7 +102,9 @@ class Database:
                     raise
                 await to_the_end(begun.commit())
             finally:
-                await to_the_end(connection.close())
+                # Whoever is cancelled meanwhile hears of it when it has started.
+                if connection.sync_connection is not None:
+                    await to_the_end(connection.close())
 
     async def close(self) -> None:
         """Disconnects once every write that was begun is committed."""
