@@ -7,6 +7,7 @@ from infernet_protocol.subscription import Subscription
 
 if TYPE_CHECKING:
     from infernet_node.chain.history import SubscriptionHistory
+    from infernet_node.chain.income import Income
 
 
 class RejectionError(Exception):
@@ -63,6 +64,9 @@ class ChainPort(Protocol):
         Raises:
             UnknownSubscriptionError: if the node knows none of that id.
         """
+
+    async def income(self) -> "list[Income]":
+        """Returns what answers have earned, by chain, containers and token."""
 
     async def accept_delegated(
         self, subscription: Subscription, signature: Signature, data: dict[str, Any]

@@ -41,6 +41,8 @@ def _lines(subscription: str, histories: Sequence[SubscriptionHistory]) -> Itera
 
 def _of_interval(interval: IntervalHistory) -> Iterator[str]:
     yield f"  interval {interval.interval}: {interval.state}"
+    if money := interval.payment:
+        yield f"    payment of {money.amount} of token {money.token}: {money.state}"
     for sent in interval.transactions:
         where = "" if sent.block is None else f" in block {sent.block}"
         why = f" ({sent.reason})" if sent.reason else ""

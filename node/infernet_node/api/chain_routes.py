@@ -9,6 +9,7 @@ from infernet_node.api.identity import within
 from infernet_node.api.responses import json_response
 from infernet_node.api.services import Services
 from infernet_node.chain.history import UnknownSubscriptionError
+from infernet_node.ports import ChainPort
 
 _LARGEST = 2**32 - 1
 
@@ -21,11 +22,7 @@ class ChainRoutes:
 
     async def why(self, request: Request, caller: Caller) -> Response:
         """``GET /api/chain/subscriptions/{id}``: what became of a subscription, and why."""
-        if caller.ip is None or not within(caller.ip, self._services.operator_networks):
-            raise ForbiddenError("Unauthorized")
-        chain = self._services.chain
-        if chain is None:
-            raise NotFoundError("The chain is not enabled on this node")
+        chain = self._chain(caller)
         subscription = request.path_params["id"]
         if _number(subscription.removeprefix("delegated-")) is None:
             raise MalformedError("id: must be a subscription id, or delegated- and a number")
@@ -33,10 +30,22 @@ class ChainRoutes:
         if interval is not None and _number(interval) is None:
             raise MalformedError("interval: must be a number from 1")
         try:
-            found = await chain.port.history(subscription, _number(interval or ""))
+            found = await chain.history(subscription, _number(interval or ""))
         except UnknownSubscriptionError as error:
             raise NotFoundError(str(error)) from None
         return json_response([history.to_json() for history in found])
+
+    async def income(self, _request: Request, caller: Caller) -> Response:
+        """``GET /api/chain/income``: what answers have earned."""
+        books = await self._chain(caller).income()
+        return json_response([book.to_json() for book in books])
+
+    def _chain(self, caller: Caller) -> ChainPort:
+        if caller.ip is None or not within(caller.ip, self._services.operator_networks):
+            raise ForbiddenError("Unauthorized")
+        if self._services.chain is None:
+            raise NotFoundError("The chain is not enabled on this node")
+        return self._services.chain.port
 
 
 def _number(text: str) -> int | None:

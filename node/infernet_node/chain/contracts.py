@@ -301,7 +301,3 @@ class Wallet:
 def is_valid_wallet(factory: str, wallet: str) -> ViewCall[bool]:
     """Whether a WalletFactory made the wallet, which the Coordinator insists on."""
     return _view(factory, IS_VALID_WALLET, wallet, read=bool)
-
-
-SUBSCRIPTION_CANCELLED = "0x" + keccak(text="SubscriptionCancelled(uint32)").hex()
-"""Topic of the event, whose second topic is the id."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from infernet_node.chain.attempts import next_attempt
 from infernet_node.chain.contracts import Wallet, read_all
 from infernet_node.chain.journal import Entry, Intent, State
 from infernet_node.chain.rpc import Rpc
@@ -51,7 +52,8 @@ class Escrow:
                 return
             if or_raise(owner) != node:
                 raise EscrowError(f"payment_address {self.wallet} is not owned by {node}")
-            reference = await self._reference(token)
+            stem = f"escrow/{self.wallet}/{token}"
+            reference = await next_attempt(self.transactions, stem)
             outcome = self.transactions.outcome(reference)
             data = wallet.approve(node, token, STANDING_ALLOWANCE)
             await self.transactions.submit(Intent(reference, self.wallet, data))
@@ -59,13 +61,3 @@ class Escrow:
             entry: Entry = await asyncio.shield(outcome)
             if entry.state is not State.FINAL:
                 raise EscrowError(f"approval of collateral {entry.state}: {entry.reason}")
-
-    async def _reference(self, token: str) -> str:
-        """Names the approval: the one that is under way, else the next."""
-        number = 0
-        while True:
-            reference = f"escrow/{self.wallet}/{token}/{number}"
-            entry = await self.transactions.find(reference)
-            if entry is None or not entry.settled:
-                return reference
-            number += 1

@@ -24,7 +24,6 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
-    func,
     insert,
     select,
     tuple_,
@@ -34,14 +33,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from infernet_node.chain.columns import RowId
 from infernet_node.chain.compare_and_set import Move, compare_and_set
 from infernet_node.chain.stages import OPEN, Stage
-from infernet_node.chain.words import WORD, pack, unpack
+from infernet_node.chain.words import pack, unpack
 from infernet_node.store.database import Database, metadata
 from infernet_protocol.output import Delivery
 from infernet_protocol.subscription import Subscription
 
 _ROWS_AT_ONCE = 500
-_VERIFIER_WORD = 7
-_A_MONTH = 30 * 86400
+CONTAINER_WORD = 5
+VERIFIER_WORD = 7
+AMOUNT_WORD = 8
+TOKEN_WORD = 9
+"""Places in the struct, from 0, that queries look at."""
 REORGANISED = "removed by a reorganisation"
 
 
@@ -63,6 +65,8 @@ fulfilments_table = Table(
     Column("sends", Integer, nullable=False, default=0),
     Column("reverts", Integer, nullable=False, default=0),
     Column("transaction_hash", String(66)),
+    Column("verdict", String(16)),
+    Column("verdict_block", BigInteger),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     UniqueConstraint("network", "subscription_id", "interval"),
@@ -235,17 +239,6 @@ class Fulfilments:
         """Rows that still need work."""
         return await self._read(fulfilments_table.c.stage.in_(OPEN))
 
-    async def awaiting_verdict(self) -> list[Fulfilment]:
-        """Rows answered in the last month whose proof nobody has settled, as far as is known."""
-        verifier = func.substr(fulfilments_table.c.struct, _VERIFIER_WORD * WORD + 1, WORD)
-        return await self._read(
-            fulfilments_table.c.stage == Stage.ANSWERED,
-            fulfilments_table.c.reason.is_(None),
-            fulfilments_table.c.subscription_id.is_not(None),
-            fulfilments_table.c.updated_at > int(time.time()) - _A_MONTH,
-            verifier != bytes(WORD),
-        )
-
     async def of_subscriptions(self, ids: Sequence[int]) -> list[Fulfilment]:
         """Rows of these subscriptions, whatever their stage."""
         return await self._read(fulfilments_table.c.subscription_id.in_(ids))
@@ -296,7 +289,7 @@ class Fulfilments:
             .where(fulfilments_table.c.network == self._network, *conditions)
             .order_by(fulfilments_table.c.id)
         )
-        return [_fulfilment(row) for row in rows]
+        return [fulfilment_of(row) for row in rows]
 
 
 def _new(
@@ -343,7 +336,8 @@ def _columns(row: Fulfilment, changes: Iterable[str]) -> dict[str, Any]:
     return columns
 
 
-def _fulfilment(row: Row[Any]) -> Fulfilment:
+def fulfilment_of(row: Row[Any]) -> Fulfilment:
+    """Reads a row of the table."""
     delivery = None
     if row.delivery_output is not None:
         delivery = Delivery(row.delivery_input, row.delivery_output, row.delivery_proof)

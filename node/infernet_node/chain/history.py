@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from infernet_node.chain.fulfilments import fulfilments_table
+from infernet_node.chain.fulfilments import Fulfilment, fulfilment_of, fulfilments_table
 from infernet_node.chain.journal import signatures_table, transactions_table
 from infernet_node.chain.stages import Stage
 from infernet_node.chain.subscriptions import Tracking, subscriptions_table
+from infernet_node.chain.verdicts import Verdict
 from infernet_node.store.database import Database
 
 _DELEGATED = re.compile(r"delegated-(\d+)")
@@ -38,6 +39,29 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class Payment:
+    """What an interval's answer is worth to the node, before fees."""
+
+    token: str
+    """EIP-55 form; the zero address is the native coin."""
+    amount: int
+    """Raw units."""
+    state: str
+    """``offered``, ``paid``, ``awaiting a verdict``, ``slashed`` or ``settled unseen``."""
+
+    @classmethod
+    def of(cls, row: Fulfilment, verdict: str | None) -> "Payment | None":
+        """Returns that of an interval, ``None`` if it is free."""
+        terms = row.subscription
+        if not terms.payment_amount:
+            return None
+        state = "offered"
+        if row.stage is Stage.ANSWERED:
+            state = (verdict or "awaiting a verdict") if terms.requires_proof else Verdict.PAID
+        return cls(terms.payment_token, terms.payment_amount, str(state))
+
+
+@dataclass(frozen=True, slots=True)
 class IntervalHistory:
     """One interval of a subscription."""
 
@@ -45,6 +69,7 @@ class IntervalHistory:
     stage: Stage
     reason: str | None
     transactions: tuple[Sent, ...]
+    payment: Payment | None = None
 
     @property
     def state(self) -> str:
@@ -73,6 +98,13 @@ class SubscriptionHistory:
                     "interval": each.interval,
                     "state": str(each.stage),
                     "reason": each.reason,
+                    "payment": each.payment
+                    and {
+                        "token": each.payment.token,
+                        # As text: it may be greater than what numbers in JSON can tell apart.
+                        "amount": str(each.payment.amount),
+                        "state": each.payment.state,
+                    },
                     "transactions": [
                         {
                             "hash": sent.hash,
@@ -128,7 +160,13 @@ async def _histories(
     for row in (await connection.execute(query)).all():
         sent = await _transactions(connection, row.network, row.id)
         intervals.setdefault(row.network, []).append(
-            IntervalHistory(row.interval, Stage(row.stage), row.reason, sent)
+            IntervalHistory(
+                row.interval,
+                Stage(row.stage),
+                row.reason,
+                sent,
+                Payment.of(fulfilment_of(row), row.verdict),
+            )
         )
     return [
         SubscriptionHistory(network, states.get(network, "tracked"), tuple(found))

@@ -1,24 +1,20 @@
 """What has happened on the chain since the last look, in one batch per block.
 
-New subscriptions are found by ``Coordinator.id()``, which cannot miss one, and read in bulk
-through the Reader; the same path takes the snapshot at the first start. Cancellations are
-found by their event.
+New subscriptions are found by their events and by ``Coordinator.id()``: the one shows that the
+other is of the same chain, the other misses none where an endpoint keeps events back. They are
+read in bulk through the Reader; the same path takes the snapshot at the first start.
+Cancellations and the ends of proofs are found by their events.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
 
-from infernet_node.chain.contracts import (
-    SUBSCRIPTION_CANCELLED,
-    Coordinator,
-    Reader,
-    answer,
-    read_all,
-)
+from infernet_node.chain.contracts import Coordinator, Reader, answer, read_all
 from infernet_node.chain.cursor import Cursor
+from infernet_node.chain.events import TOPICS, Events, Settled
 from infernet_node.chain.header import Header
 from infernet_node.chain.requests import Request
 from infernet_node.chain.rpc import Rpc
@@ -59,6 +55,8 @@ class Step:
     found: list[Found]
     """New, or doubtful after a reorganisation."""
     cancelled: list[int]
+    settled: list[Settled] = field(default_factory=list)
+    """Proofs, of any node."""
     rewound_to: int | None = None
     """The last block that a reorganisation left in place, -1 if none that is known."""
 
@@ -168,19 +166,27 @@ class Listener:
         header = Header.from_rpc(or_raise(new))
         # Where the latest block has a Coordinator and this one has none, it came later.
         next_id = if_reverted(answer(next_id_call, next_id_result), _FIRST_ID)
+        events = Events.in_logs(await self._all_logs(ranges, logs))
+        if any(created >= next_id for created in events.created):
+            raise TransportError("logs and state are of different chains")
         first = self.first_id if since is None else max(since.next_id, self.first_id)
         found = await self._snapshot(first, next_id, header.timestamp, block)
-        cancelled: list[int] = []
-        for (start, end), result in zip(ranges, logs, strict=True):
-            refused = isinstance(result, RefusedError)
-            cancelled += _ids(await self._logs(start, end) if refused else or_raise(result))
         cursor = Cursor(header.number, header.hash, next_id)
-        return Step(cursor, header.timestamp, found, cancelled)
+        return Step(cursor, header.timestamp, found, events.cancelled, events.settled)
+
+    async def _all_logs(
+        self, ranges: Sequence[tuple[int, int]], results: Sequence[Any]
+    ) -> list[Any]:
+        logs: list[Any] = []
+        for (start, end), result in zip(ranges, results, strict=True):
+            refused = isinstance(result, RefusedError)
+            logs += await self._logs(start, end) if refused else or_raise(result)
+        return logs
 
     def _log_request(self, start: int, end: int) -> Request:
         wanted = {
             "address": self.coordinator.address,
-            "topics": [SUBSCRIPTION_CANCELLED],
+            "topics": [TOPICS],
             "fromBlock": hex(start),
             "toBlock": hex(end),
         }
@@ -263,10 +269,3 @@ def _log_ranges(target: int, since: Cursor | None) -> list[tuple[int, int]]:
         (start, min(start + _LOG_RANGE - 1, target))
         for start in range(since.number + 1, target + 1, _LOG_RANGE)
     ]
-
-
-def _ids(logs: Sequence[Any]) -> list[int]:
-    try:
-        return [int(entry["topics"][1], 16) for entry in logs]
-    except (KeyError, IndexError, TypeError, ValueError):
-        raise TransportError("the endpoint sent malformed logs") from None

@@ -28,7 +28,14 @@ class ChainMetrics:
         )
         self.income = self._counter(
             "chain_income",
-            "Payments of confirmed answers before fees, in raw units of the token.",
+            "Payments before fees of answers that are confirmed, and verified where a proof is "
+            "asked for, in raw units of the token.",
+            "container",
+            "token",
+        )
+        self.slashed = self._counter(
+            "chain_slashed",
+            "Collateral lost to consumers by a verdict, in raw units of the token.",
             "container",
             "token",
         )

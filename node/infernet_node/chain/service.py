@@ -13,6 +13,7 @@ from infernet_node.chain.compute import Compute, RunPipeline
 from infernet_node.chain.fees import GWEI
 from infernet_node.chain.history import SubscriptionHistory, history_of
 from infernet_node.chain.identity import ChainIdentity
+from infernet_node.chain.income import Income, income_of
 from infernet_node.chain.lookup import ContainerLookup
 from infernet_node.chain.metrics import ChainMetrics
 from infernet_node.chain.rpc import Rpc
@@ -139,6 +140,10 @@ class ChainService:
             UnknownSubscriptionError: if the node knows none of that id.
         """
         return await history_of(self._database, subscription, interval)
+
+    async def income(self) -> list[Income]:
+        """Returns what answers have earned, by chain, containers and token."""
+        return await income_of(self._database, self.lookup.containers)
 
     async def accept_delegated(
         self, subscription: Subscription, signature: Signature, data: dict[str, Any]

@@ -22,6 +22,7 @@ from infernet_node.chain.fulfilments import Fulfilment, Fulfilments
 from infernet_node.chain.header import Header
 from infernet_node.chain.heads import Heads
 from infernet_node.chain.identity import ChainIdentity, genesis_hash
+from infernet_node.chain.income import IncomeCounters
 from infernet_node.chain.listener import Found, Listener, Step
 from infernet_node.chain.lookup import ContainerLookup
 from infernet_node.chain.metrics import ChainMetrics
@@ -35,6 +36,7 @@ from infernet_node.chain.stages import Stage
 from infernet_node.chain.subscriptions import Subscriptions
 from infernet_node.chain.tracker import Tracker
 from infernet_node.chain.transactions import Transactions
+from infernet_node.chain.verdicts import Verdicts
 from infernet_node.guardian import Containers
 from infernet_node.store.database import Database
 from infernet_protocol.delegation import Signature
@@ -121,6 +123,7 @@ class ChainSession:
             reached=reached,
             metrics=metrics,
         )
+        income = IncomeCounters(metrics, lookup.containers)
         fulfiller = Fulfiller(
             rpc=rpc,
             coordinator=self._coordinator,
@@ -134,13 +137,12 @@ class ChainSession:
             max_gas_limit=settings.max_gas_limit,
             allowed_sim_errors=settings.allowed_sim_errors,
             drop=self._drop,
-            earned=self._earned,
+            earned=income.answered,
             metrics=metrics,
             reached=reached,
         )
-        self._proofs = Proofs(
-            rpc, self._coordinator, self._fulfilments, self._transactions, metrics
-        )
+        self._verdicts = Verdicts(database, contracts)
+        self._proofs = Proofs(rpc, self._coordinator, self._verdicts, self._transactions, income)
         self._assignments = Assignments(fulfiller, self._fulfilments, self._ended)
         self._listener = Listener(
             rpc,
@@ -282,7 +284,7 @@ class ChainSession:
         self._metrics.tracked.set(len(self._onchain))
         await self._take_up_work()
         await self._begin_due(head.timestamp)
-        await self._proofs.look(head.timestamp)
+        await self._proofs.look(head)
         await self._transactions.poll(head)
 
     async def _take_up_work(self) -> None:
@@ -297,6 +299,7 @@ class ChainSession:
         if step.rewound_to is not None:
             step, removed = await self._rewind(step, step.rewound_to)
         await self._map_delegations(step.found)
+        await self._proofs.hear(step.settled, step.cursor.number)
         changes = await self._tracker.apply(step, removed)
         self._history = [step.cursor, *self._history][: KEPT_BLOCKS + 1]
         for subscription_id in changes.untracked:
@@ -309,6 +312,7 @@ class ChainSession:
             await self._check_chain()
         self._history = [cursor for cursor in self._history if cursor.number <= to_block]
         next_id = self._history[0].next_id if self._history else 0
+        await self._verdicts.forget_after(to_block)
         doubts = await self._reorganisation.rewind(to_block, next_id)
         for row in doubts.reopened:
             self._assignments.start(row)
@@ -377,13 +381,6 @@ class ChainSession:
         """A callback ends with its only interval; others go on until their time is over."""
         if row.subscription.is_callback:
             await self._drop(row, row.stage)
-
-    def _earned(self, row: Fulfilment) -> None:
-        terms = row.subscription
-        if terms.payment_amount:
-            pipeline = ",".join(self._lookup.containers(terms.container_id) or ("unknown",))
-            income = self._metrics.income.labels(pipeline, terms.payment_token)
-            income.inc(terms.payment_amount)
 
     async def _drop(self, row: Fulfilment, reason: str) -> None:
         subscription_id = row.subscription_id

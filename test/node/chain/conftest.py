@@ -12,9 +12,11 @@ from structlog.testing import capture_logs
 from infernet_node.chain.fees import LOCAL, Policy
 from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.transactions import Transactions
+from infernet_node.config import ContainerConfig
 from infernet_node.store.database import Database
 from test.node.chain.lane import OpenLane
-from test.node.chain.world import Chain, Contracts, Log, Node, Pipeline, deploy
+from test.node.chain.market import Market
+from test.node.chain.world import CONTAINER, NODE, Chain, Contracts, Log, Node, Pipeline, deploy
 from test.support.anvil import CHAIN_ID, KEYS, Anvil, run_anvil
 
 
@@ -95,3 +97,21 @@ def open_lane(rpc: Rpc, database: Database, account: LocalAccount) -> OpenLane:
         return Transactions(rpc, database, account, policy=policy, **options)
 
     return open_lane
+
+
+@pytest.fixture
+def market(chain: Chain) -> Market:
+    return Market(chain)
+
+
+@pytest.fixture
+async def paid_node(market: Market, node: Node) -> Node:
+    """The node with a wallet to be paid to."""
+    await node.stop()
+    own = market.wallet(NODE)
+    node.wallet = {"payment_address": own}
+    node.containers = [
+        ContainerConfig(id=CONTAINER, url="http://unused.invalid", generates_proofs=True)
+    ]
+    await node.start()
+    return node

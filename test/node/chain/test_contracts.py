@@ -74,11 +74,6 @@ def _type(parameter: dict[str, object]) -> str:
     return f"({','.join(_type(part) for part in components)}){kind.removeprefix('tuple')}"
 
 
-def test_the_event_has_its_published_topic() -> None:
-    published = "f4126e31c182db4c4109605c6d50470fc7e8ca90d62d44fd25cbe049fb9cac3e"
-    assert f"0x{published}" == contracts.SUBSCRIPTION_CANCELLED
-
-
 def test_an_address_without_contract_reverts_instead_of_answering_nothing() -> None:
     with pytest.raises(RevertError, match="did not return"):
         Coordinator("0x" + "11" * 20).next_id().result("0x")

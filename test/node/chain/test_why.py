@@ -10,6 +10,8 @@ from click.testing import CliRunner
 
 from infernet_node.chain.history import UnknownSubscriptionError
 from infernet_node.cli import main
+from infernet_protocol.subscription import ZERO_ADDRESS
+from test.node.chain.market import PRICE, Market, Terms
 from test.node.chain.world import CONTAINER, REQUESTER, Chain, Node, Pipeline
 from test.support.node import FakeChain, running_node
 
@@ -134,3 +136,35 @@ async def test_the_route_refuses_what_it_cannot_answer(
 
     assert got == status
     assert body["error"]
+
+
+async def test_the_command_tells_what_an_answer_was_paid(
+    chain: Chain, market: Market, paid_node: Node, tmp_path: Path
+) -> None:
+    subscription_id = market.request(Terms(market.paying_wallet()))
+    await paid_node.until(lambda: chain.deliveries() == 1)
+    while (await told(paid_node, subscription_id)).state == "tracked":
+        chain.anvil.mine()
+    await paid_node.stop()
+
+    said = await asyncio.to_thread(console, paid_node, tmp_path, str(subscription_id))
+    await paid_node.start()
+
+    assert f"payment of {PRICE} of token {ZERO_ADDRESS}: paid" in said.output
+
+
+async def test_income_is_told_in_texts_that_lose_no_digit(tmp_path: Path) -> None:
+    async with running_node({}, tmp_path, chain=FakeChain()) as node:
+        status, (book,) = await node.get("/api/chain/income")
+
+    assert status == 200
+    assert (book["container"], book["answers"]) == ("chat", 2)
+    assert (book["earned"], book["awaiting"], book["slashed"]) == (str(2**200), "0", "0")
+
+
+async def test_income_is_for_operators_of_a_node_with_a_chain(tmp_path: Path) -> None:
+    strangers = {"server": {"operator_ips": ["192.0.2.7/32"]}}
+    async with running_node(strangers, tmp_path, chain=FakeChain()) as node:
+        assert (await node.get("/api/chain/income"))[0] == 403
+    async with running_node({}, tmp_path) as node:
+        assert (await node.get("/api/chain/income"))[0] == 404
