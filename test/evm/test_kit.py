@@ -11,6 +11,7 @@ from zipfile import ZipFile
 import pytest
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
+from web3 import Web3
 from web3.contract import Contract
 from web3.types import Wei
 
@@ -31,7 +32,7 @@ Deploy: TypeAlias = Callable[..., Contract]
 def deploy(infernet: Web3Infernet) -> Deploy:
     def deploy(name: str, *args: Any) -> Contract:
         path = OUT / f"{name}.sol" / f"{name}.json"
-        return infernet.deploy(path, infernet.registry.address, *args)
+        return infernet.deploy(path, infernet.registry, *args)
 
     return deploy
 
@@ -161,6 +162,23 @@ def test_a_wallet_with_too_little_refuses_the_answer(
     assert infernet.wei(wallet) == 0
     second = infernet.refusal(1, "43", by=infernet.accounts[3])
     assert second.name == "InsufficientAllowance"
+
+
+def test_a_verifier_judges_the_proof(infernet: Web3Infernet, web3: Web3, deploy: Deploy) -> None:
+    verifier, consumer = deploy("TestVerifier", infernet.accounts[4]), deploy("RecordingConsumer")
+    verifier.functions.support(ZERO_ADDRESS, PRICE // 10).transact()
+    web3.eth.send_transaction({"to": infernet.node_wallet.address, "value": Wei(PRICE)})
+    collateral = infernet.node_wallet.functions.approve(infernet.node, ZERO_ADDRESS, PRICE)
+    collateral.transact({"from": infernet.node})
+    wallet = infernet.funded_wallet(consumer, PRICE).address
+    terms = ("container", 1, 0, 1, False, ZERO_ADDRESS, PRICE, wallet, verifier.address)
+    consumer.functions.subscribe(terms).transact()
+
+    infernet.answer(1, "42", proof=b"proof")
+    verifier.functions.verdict(1, 1, infernet.node, False).transact()
+
+    assert infernet.wei(infernet.node_wallet) == 0
+    assert infernet.wei(wallet) == PRICE * 19 // 10
 
 
 def test_a_lazy_answer_lies_in_the_inbox(infernet: Web3Infernet, deploy: Deploy) -> None:

@@ -39,7 +39,8 @@ class TesterChain:
 
     def create(self, artifact: Artifact, args: Sequence[Any], by: str) -> Contract:
         factory = self.web3.eth.contract(abi=artifact.abi, bytecode=artifact.code)
-        receipt = self._send(factory.constructor(*args), by)
+        plain = [arg.address if isinstance(arg, Contract) else arg for arg in args]
+        receipt = self._send(factory.constructor(*plain), by)
         return self._contract(receipt["contractAddress"], artifact.abi)
 
     def at(self, address: str, name: str) -> Contract:

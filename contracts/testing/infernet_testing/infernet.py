@@ -101,7 +101,8 @@ class Infernet(Generic[Account, Contract]):
         """Deploys a contract from the file that a compiler wrote, e.g. ``out/Chat.sol/Chat.json``.
 
         Args:
-            args: of the constructor. A consumer's is ``infernet.registry``'s address, as a rule.
+            args: of the constructor; contracts stand for their addresses. A consumer's is
+                ``infernet.registry``, as a rule.
             by: sender, the first account by default.
 
         Raises:
