@@ -52,7 +52,7 @@ _INSIDE = _Rule(limited=False, takes_keys=False)
 _PROBES = frozenset({"/health", "/health/ready", "/metrics"})
 _SHOWN_BY = {
     Role.WORKER: _PROBES,
-    Role.CHAIN: _PROBES | {"/api/chain/subscriptions/{id}"},
+    Role.CHAIN: _PROBES | {"/api/chain/subscriptions/{id}", "/api/chain/income"},
 }
 """Routes of processes that callers have nothing to ask of; the others have all of them."""
 
@@ -60,6 +60,7 @@ _SHOWN_BY = {
 def create_app(services: Services, limiter: RateLimiter) -> Routes:
     """Returns the REST interface of a process, as far as its role has one."""
     about, jobs, events = NodeRoutes(services), JobRoutes(services), EventRoutes(services)
+    chain = ChainRoutes(services)
     gate = _Gate(services, limiter)
     table: list[tuple[str, str, _Rule, Handler]] = [
         ("GET", "/api/jobs", _JOBS, jobs.read),
@@ -68,7 +69,8 @@ def create_app(services: Services, limiter: RateLimiter) -> Routes:
         ("POST", "/api/jobs/stream", _JOBS, jobs.create_stream),
         ("GET", "/api/jobs/{id}/events", _JOBS, events.follow),
         ("DELETE", "/api/jobs/{id}", _JOBS, jobs.delete),
-        ("GET", "/api/chain/subscriptions/{id}", _OPEN, ChainRoutes(services).why),
+        ("GET", "/api/chain/subscriptions/{id}", _OPEN, chain.why),
+        ("GET", "/api/chain/income", _OPEN, chain.income),
         ("GET", "/health", _OPEN, about.health),
         ("GET", "/health/ready", _OPEN, about.ready),
         ("GET", "/info", _OPEN, about.info),

@@ -52,6 +52,7 @@ def document() -> dict[str, Any]:
             "/api/jobs/{id}": {"delete": _delete_job()},
             "/api/jobs/{id}/events": {"get": _follow_job()},
             "/api/chain/subscriptions/{id}": {"get": _why()},
+            "/api/chain/income": {"get": _income()},
             "/api/status": {"put": _report_status()},
             "/health": {"get": _health()},
             "/health/ready": {"get": _ready()},
@@ -139,10 +140,12 @@ def _follow_job() -> dict[str, Any]:
 
 
 def _why() -> dict[str, Any]:
-    history = {"type": "object", "required": ["network", "state", "intervals"]}
     return _operation(
         "What became of an on-chain subscription (operators only)",
-        _json("Its state and that of each interval, on each chain.", array_of(history)),
+        _json(
+            "Its state and that of each interval, on each chain.",
+            array_of(named("SubscriptionHistory")),
+        ),
         refusals=(400, 401, 403, 404, 429, 500),
         parameters=[
             {
@@ -154,6 +157,14 @@ def _why() -> dict[str, Any]:
             },
             _query("interval", {"type": "integer", "minimum": 1}, "Only this interval."),
         ],
+    )
+
+
+def _income() -> dict[str, Any]:
+    return _operation(
+        "What paid answers have earned (operators only)",
+        _json("By chain, containers and token.", array_of(named("Income"))),
+        refusals=(401, 403, 404, 429, 500),
     )
 
 

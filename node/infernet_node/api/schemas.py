@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from infernet_node.chain.journal import State
+from infernet_node.chain.stages import Stage
 from infernet_protocol.hashing import UINT16_MAX, UINT32_MAX, UINT256_MAX
 
 
@@ -31,6 +33,8 @@ _TEXT: dict[str, Any] = {"type": "string"}
 _OBJECT: dict[str, Any] = {"type": "object"}
 _IDS = array_of(_TEXT)
 _ADDRESS = {"type": "string", "pattern": "^0x[0-9a-fA-F]{40}$"}
+_MAYBE_TEXT: dict[str, Any] = {"type": ["string", "null"]}
+_RAW_UNITS = {"type": "string", "pattern": "^[0-9]+$"}
 _STATUS = {"type": "string", "enum": ["running", "success", "failed"]}
 
 COMPONENTS: dict[str, Any] = {
@@ -104,6 +108,43 @@ COMPONENTS: dict[str, Any] = {
     "Healthy": _object({"status": {"const": "healthy"}}, {"remarks": _OBJECT}),
     "Unhealthy": _object(
         {"status": {"const": "unhealthy"}, "problems": _OBJECT}, {"remarks": _OBJECT}
+    ),
+    "SubscriptionHistory": _object(
+        {
+            "network": _TEXT,
+            "state": _TEXT,
+            "intervals": array_of(
+                _object(
+                    {
+                        "interval": _whole(UINT32_MAX),
+                        "state": {"type": "string", "enum": list(Stage)},
+                        "reason": _MAYBE_TEXT,
+                        "payment": {"anyOf": [named("Payment"), {"type": "null"}]},
+                        "transactions": array_of(named("Transaction")),
+                    }
+                )
+            ),
+        }
+    ),
+    "Payment": _object({"token": _ADDRESS, "amount": _RAW_UNITS, "state": _TEXT}),
+    "Transaction": _object(
+        {
+            "hash": _MAYBE_TEXT,
+            "state": {"type": "string", "enum": list(State)},
+            "reason": _MAYBE_TEXT,
+            "block": {"type": ["integer", "null"]},
+        }
+    ),
+    "Income": _object(
+        {
+            "network": _TEXT,
+            "container": _TEXT,
+            "token": _ADDRESS,
+            "answers": {"type": "integer"},
+            "earned": _RAW_UNITS,
+            "awaiting": _RAW_UNITS,
+            "slashed": _RAW_UNITS,
+        }
     ),
     "Info": _object(
         {
