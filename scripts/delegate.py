@@ -14,7 +14,13 @@ from scripts.chain import Sender, wait_for
 from scripts.delegation import Delegation, created_id, post, require_signer, signed, unused_nonce
 from scripts.errors import ScriptError
 from scripts.terminal.command import SETTINGS, ScriptCommand
-from scripts.terminal.options import Chain, json_option, signing_options
+from scripts.terminal.options import (
+    Chain,
+    json_option,
+    signing_options,
+    timeout_option,
+    wait_option,
+)
 from scripts.terminal.printing import fields, happening, json_object
 from scripts.terminal.terms import Terms, terms_options
 from scripts.terminal.text import utc
@@ -59,7 +65,7 @@ def prepare_later_intervals(by: Sender, consumer: Contract, question: str, store
         )
 
 
-def wait(
+def answers(
     chain: Chain, delegation: Delegation, consumer: Contract, since: int, timeout: float
 ) -> Iterator[int | Answered | Missed]:
     """Yields the id of the subscription once a node created it, then what becomes of it.
@@ -129,13 +135,8 @@ def wait(
     help="Seconds for which the signature can create the subscription.",
 )
 @click.option("--print", "print_only", is_flag=True, help="Print the signed request, send nothing.")
-@click.option("--no-wait", is_flag=True, help="Do not wait for the answer.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0),
-    help="Seconds to wait at most.",
-    show_default="until the last interval is over, and a minute more",
-)
+@wait_option(default=True)
+@timeout_option
 @json_option
 def cli(
     question: str,
@@ -148,7 +149,7 @@ def cli(
     nonce: int | None,
     expires_in: int,
     print_only: bool,
-    no_wait: bool,
+    wait: bool,
     timeout: float | None,
     as_json: bool,
 ) -> None:
@@ -194,11 +195,11 @@ def cli(
     post(node_url, delegation.body(question))
     printer = Printer(as_json)
     printer.signed(delegation)
-    if no_wait:
+    if not wait:
         return
     seconds = default_timeout(subscription, now) if timeout is None else timeout
     with Console(stderr=True).status("waiting for the answer"):
-        for event in wait(chain, delegation, contract, since, seconds):
+        for event in answers(chain, delegation, contract, since, seconds):
             if isinstance(event, int):
                 printer.created(event)
             else:

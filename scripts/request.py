@@ -22,7 +22,7 @@ from scripts.terminal.values import ADDRESS, QUESTION, TEXT
     show_default="as recorded in --deployments",
 )
 @click.option(
-    "--timeout", type=click.FloatRange(min=0), default=60.0, help="Seconds to wait for the answer."
+    "--timeout", type=click.FloatRange(min=0), default=60.0, help="Seconds to wait at most."
 )
 @click.option(
     "--answer",

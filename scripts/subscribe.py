@@ -16,7 +16,13 @@ from scripts.chain import Sender
 from scripts.deployment import CONTAINER
 from scripts.errors import ScriptError
 from scripts.terminal.command import SETTINGS, ScriptCommand
-from scripts.terminal.options import Chain, json_option, signing_options
+from scripts.terminal.options import (
+    Chain,
+    json_option,
+    signing_options,
+    timeout_option,
+    wait_option,
+)
 from scripts.terminal.printing import fields, happening, json_object
 from scripts.terminal.text import utc
 from scripts.terminal.values import ADDRESS, QUESTION
@@ -111,13 +117,8 @@ def cancel(by: Sender, consumer: Contract, subscription_id: int, as_json: bool) 
 )
 @click.option("--deploy", is_flag=True, help="Deploy a new ScheduledChat, record and use it.")
 @click.option("--container", default=CONTAINER, help="Container that a new ScheduledChat asks.")
-@click.option("--wait", is_flag=True, help="Show each answer as it arrives, until the last.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0),
-    help="Seconds to wait at most.",
-    show_default="until the last interval is over, and a minute more",
-)
+@wait_option(default=False)
+@timeout_option
 @click.option(
     "--cancel",
     "cancelled_id",

@@ -171,6 +171,20 @@ def signing_options(command: Command) -> Command:
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
+timeout_option = click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    help="Seconds to wait at most.",
+    show_default="until the last interval is over, and a minute more",
+)
+
+
+def wait_option(*, default: bool) -> Callable[[Command], Command]:
+    """Adds ``--wait`` and ``--no-wait``; passes ``wait``."""
+    return click.option(
+        "--wait/--no-wait", default=default, help="Show each answer as it arrives, until the last."
+    )
+
 
 def _collected(command: Command, options: tuple[Callable[[Any], Any], ...]) -> Command:
     @functools.wraps(command)
