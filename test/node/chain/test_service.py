@@ -9,7 +9,7 @@ from infernet_node.chain.contracts import GET_CONTAINER_INPUTS
 from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import RefusedError, TransportError
 from infernet_node.config import ContainerConfig
-from test.node.chain.world import NODE, REQUESTER, Chain, Log, Node, Pipeline
+from test.node.chain.world import NODE, REQUESTER, Chain, Log, Node, Pipeline, onchain_answer
 from test.support.anvil import KEYS
 
 
@@ -159,6 +159,27 @@ async def test_w_20_output_that_is_not_hex_is_a_failure_of_the_container(
     await node.until(lambda: chain.deliveries() == 1)
 
     assert len(pipeline.runs) == 2
+
+
+async def test_w_20_a_mistake_of_our_own_is_recorded_and_holds_nobody_up(
+    chain: Chain, node: Node, pipeline: Pipeline, log: Log
+) -> None:
+    def mistaken(question: str) -> Any:
+        if question == "?":
+            raise ZeroDivisionError
+        return onchain_answer(f"echo: {question}")
+
+    pipeline.reply = mistaken
+    hapless = chain.ask("?")
+    good = chain.ask("and me?")
+
+    await node.until(lambda: chain.deliveries(good) == 1)
+    await node.until(lambda: log.has(f"stopped tracking subscription.*id={hapless}"))
+
+    (told,) = await node.service.history(str(hapless), None)
+    (interval,) = told.intervals
+    assert interval.state == "failed(internal error: ZeroDivisionError)"
+    assert node.service.status == "ready"
 
 
 @pytest.mark.parametrize(
