@@ -6,11 +6,13 @@ import re
 import shutil
 import subprocess
 import sys
+from inspect import getsource
 from pathlib import Path
 
 import pytest
 
 from infernet_protocol.output import output_from_text
+from infernet_testing import Infernet
 from test.docs import guide
 from test.docs.guide import EXAMPLES, GUIDE, ROOT
 from test.docs.test_pages import tracked
@@ -254,6 +256,20 @@ def test_every_example_has_a_page_that_the_guide_links_to() -> None:
     assert pages == sources - {"AnswerDecoder", "MyOnchainSubscription"}
     for page in pages:
         assert f"(contracts/{page}.md)" in GUIDE.read_text()
+
+
+def test_every_helper_of_both_kits_is_listed() -> None:
+    kit = (CONTRACTS / "testing" / "ConsumerTest.sol").read_text()
+    helpers = set(re.findall(r"function (_\w+)\(", kit))
+    helpers |= set(re.findall(r"internal (?:immutable )?(\w+)(?: =|;)", kit))
+    assert helpers <= set(re.findall(r"`(\w+)", guide.section("Tested by forge")))
+
+    members = set(
+        re.findall(r"^        self\.([a-z]\w+)\b.* = ", getsource(Infernet), re.MULTILINE)
+    )
+    members |= {name for name in vars(Infernet) if not name.startswith("_")}
+    listed = set(re.findall(r"`(\w+)", guide.section("Tested by pytest")))
+    assert members - {"chain"} <= listed
 
 
 def test_every_name_that_a_consumer_finds_taken_is_listed() -> None:
