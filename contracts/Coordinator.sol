@@ -7,8 +7,9 @@ import {Registry} from "./Registry.sol";
 import {BaseConsumer} from "./consumer/Base.sol";
 import {Fee} from "./payments/Fee.sol";
 import {IVerifier} from "./payments/IVerifier.sol";
+import {Payment, Settlement} from "./payments/Settlement.sol";
 import {Wallet} from "./payments/Wallet.sol";
-import {WalletFactory} from "./payments/WalletFactory.sol";
+import {WalletOrigin} from "./payments/WalletOrigin.sol";
 import {ProofRecord, Records, SubscriptionRecord} from "./utility/Records.sol";
 
 /// @notice Terms of a subscription
@@ -53,20 +54,10 @@ struct ProofRequest {
 /// @dev Anyone may subscribe and anyone may answer. Nothing is reserved for a paid subscription before an answer
 ///      arrives, and the answer is public as soon as it is sent. All times are truncated to 32 bits
 contract Coordinator is ReentrancyGuard {
+    using Settlement for Payment;
+    using WalletOrigin for address;
     using Records for SubscriptionRecord;
     using Records for ProofRecord;
-
-    /// @dev What the settlement of one delivery needs to know
-    struct DeliveryPayment {
-        address owner;
-        address token;
-        uint256 amount;
-        Wallet consumerWallet;
-        Wallet nodeWallet;
-        IVerifier verifier;
-        uint16 protocolFee;
-        address feeRecipient;
-    }
 
     /// @dev `activeAt` of a cancelled subscription
     uint32 private constant CANCELLED = type(uint32).max;
@@ -74,15 +65,12 @@ contract Coordinator is ReentrancyGuard {
     /// @dev Seconds a verifier has for its verdict
     uint32 private constant VERIFICATION_WINDOW = 1 weeks;
 
-    /// @dev Fee rate that means 100 %
-    uint256 private constant FEE_SCALE = 10_000;
-
     /// @dev Private like the next two: consumers that are coordinators too inherit an `INBOX` from `BaseConsumer`
     Fee private immutable FEE;
 
     Inbox private immutable INBOX;
 
-    WalletFactory private immutable WALLET_FACTORY;
+    address private immutable WALLET_FACTORY;
 
     /// @notice Id of the next subscription; the first is 1
     uint32 public id = 1;
@@ -168,7 +156,7 @@ contract Coordinator is ReentrancyGuard {
     constructor(Registry registry) {
         FEE = Fee(registry.FEE());
         INBOX = Inbox(registry.INBOX());
-        WALLET_FACTORY = WalletFactory(registry.WALLET_FACTORY());
+        WALLET_FACTORY = registry.WALLET_FACTORY();
     }
 
     /// @notice Reads a subscription
@@ -276,10 +264,12 @@ contract Coordinator is ReentrancyGuard {
         record.erase();
         if (request.expiry == 0) revert ProofRequestNotFound();
 
+        SubscriptionRecord storage subscription = subscriptions[subscriptionId];
         bool active = uint32(block.timestamp) < request.expiry;
-        if (active && msg.sender != subscriptions[subscriptionId].verifier) revert UnauthorizedVerifier();
+        if (active && msg.sender != subscription.verifier()) revert UnauthorizedVerifier();
 
-        _settleEscrow(subscriptions[subscriptionId], request, node, active && !valid);
+        Payment memory payment = _payment(subscription, address(request.nodeWallet));
+        payment.unlock(node, request.consumerEscrowed, active && !valid);
         emit ProofVerified(subscriptionId, interval, node, active, msg.sender, valid);
     }
 
@@ -314,7 +304,7 @@ contract Coordinator is ReentrancyGuard {
     ) internal nonReentrant {
         uint16 count = _recordResponse(subscriptionId, interval);
         SubscriptionRecord storage subscription = subscriptions[subscriptionId];
-        if (subscription.paid) {
+        if (subscription.isPaid()) {
             _payForDelivery(subscription, subscriptionId, interval, proof, nodeWallet);
         }
         if (subscription.lazy) {
@@ -329,7 +319,7 @@ contract Coordinator is ReentrancyGuard {
     /// @dev Share of an amount of raw units at a rate in hundredths of a percent, rounded down; panics (0x11) when
     ///      the product overflows
     function _calculateFee(uint256 amount, uint16 fee) internal pure returns (uint256 share) {
-        return amount * fee / FEE_SCALE;
+        return Settlement.share(amount, fee);
     }
 
     /// @dev Checks that the caller may answer now, counts the answer and returns how many there are
@@ -361,63 +351,28 @@ contract Coordinator is ReentrancyGuard {
         bytes memory proof,
         address nodeWallet
     ) private {
-        DeliveryPayment memory payment;
-        payment.consumerWallet = Wallet(subscription.wallet);
-        payment.nodeWallet = Wallet(payable(nodeWallet));
-        if (!WALLET_FACTORY.isValidWallet(nodeWallet)) revert InvalidWallet();
-        if (!WALLET_FACTORY.isValidWallet(address(payment.consumerWallet))) revert InvalidWallet();
+        if (!nodeWallet.isCreatedBy(WALLET_FACTORY)) revert InvalidWallet();
+        Payment memory payment = _payment(subscription, nodeWallet);
+        if (!address(payment.consumerWallet).isCreatedBy(WALLET_FACTORY)) revert InvalidWallet();
 
-        payment.owner = subscription.owner;
-        payment.token = subscription.token();
-        payment.amount = subscription.paymentAmount;
-        payment.verifier = IVerifier(subscription.verifier);
-        payment.protocolFee = FEE.FEE();
-        payment.feeRecipient = FEE.FEE_RECIPIENT();
-
-        uint256 remainder = _payProtocol(payment);
+        (payment.protocolFee, payment.feeRecipient) = FEE.terms();
         if (address(payment.verifier) == address(0)) {
-            _pay(payment, nodeWallet, remainder);
+            payment.payNode();
         } else {
-            uint256 escrow = _payVerifier(payment, remainder);
-            _requestVerification(payment, subscriptionId, interval, proof, escrow);
+            _requestVerification(payment, subscriptionId, interval, proof);
         }
     }
 
-    /// @dev Pays the protocol the doubled rate of the whole amount and returns the remainder
-    function _payProtocol(DeliveryPayment memory payment) private returns (uint256 remainder) {
-        uint256 share = payment.amount * (2 * uint256(payment.protocolFee)) / FEE_SCALE;
-        if (share > payment.amount) revert ProtocolFeeTooHigh();
-        _pay(payment, payment.feeRecipient, share);
-        return payment.amount - share;
-    }
-
-    /// @dev Pays the verifier's fee less the protocol's share of it, and returns what is left for the node; panics
-    ///      (0x11) when the fee exceeds the remainder
-    function _payVerifier(DeliveryPayment memory payment, uint256 remainder)
-        private
-        returns (uint256 escrow)
-    {
-        if (!payment.verifier.isSupportedToken(payment.token)) {
-            revert UnsupportedVerifierToken();
-        }
-        uint256 verifierFee = payment.verifier.fee(payment.token);
-        escrow = remainder - verifierFee;
-        uint256 share = _calculateFee(verifierFee, payment.protocolFee);
-        _pay(payment, payment.feeRecipient, share);
-        _pay(payment, payment.verifier.getWallet(), verifierFee - share);
-    }
-
-    /// @dev Locks the node's collateral, which is the full amount, and its reward, then asks the verifier, which
-    ///      may settle at once: by then everything a settlement touches is in place
+    /// @dev Pays the verifier and locks both sides' escrow, then asks the verifier, which may settle at once: by
+    ///      then everything a settlement touches is in place
     function _requestVerification(
-        DeliveryPayment memory payment,
+        Payment memory payment,
         uint32 subscriptionId,
         uint32 interval,
-        bytes memory proof,
-        uint256 escrow
+        bytes memory proof
     ) private {
-        payment.nodeWallet.cLock(msg.sender, payment.token, payment.amount);
-        payment.consumerWallet.cLock(payment.owner, payment.token, escrow);
+        uint256 escrow = payment.payVerifier();
+        payment.lock(msg.sender, escrow);
         requests[_responseKey(
                 subscriptionId, interval, msg.sender
             )].write(
@@ -430,31 +385,18 @@ contract Coordinator is ReentrancyGuard {
         payment.verifier.requestProofVerification(subscriptionId, interval, msg.sender, proof);
     }
 
-    /// @dev Unlocks both sides' escrow, then pays the node's collateral to the consumer when `slashed`, else the
-    ///      consumer's escrow to the node
-    function _settleEscrow(
-        SubscriptionRecord storage subscription,
-        ProofRequest memory request,
-        address node,
-        bool slashed
-    ) private {
-        address owner = subscription.owner;
-        address token = subscription.token();
-        uint256 collateral = subscription.paymentAmount;
-        Wallet consumerWallet = Wallet(subscription.wallet);
-
-        request.nodeWallet.cUnlock(node, token, collateral);
-        consumerWallet.cUnlock(owner, token, request.consumerEscrowed);
-        if (slashed) {
-            request.nodeWallet.cTransfer(node, token, address(consumerWallet), collateral);
-        } else {
-            consumerWallet.cTransfer(owner, token, address(request.nodeWallet), request.consumerEscrowed);
-        }
-    }
-
-    /// @dev Pays from the consumer's wallet on behalf of the subscription's owner
-    function _pay(DeliveryPayment memory payment, address to, uint256 amount) private {
-        payment.consumerWallet.cTransfer(payment.owner, payment.token, to, amount);
+    /// @dev Who pays whom how much; without the protocol's fee, which a settlement does not need
+    function _payment(SubscriptionRecord storage subscription, address nodeWallet)
+        private
+        view
+        returns (Payment memory payment)
+    {
+        payment.owner = subscription.owner;
+        payment.token = subscription.token();
+        payment.amount = subscription.amount();
+        payment.verifier = IVerifier(payable(subscription.verifier()));
+        payment.consumerWallet = Wallet(subscription.wallet);
+        payment.nodeWallet = Wallet(payable(nodeWallet));
     }
 
     /// @dev Keeps the answer in the inbox and tells the consumer where

@@ -32,6 +32,13 @@ contract Fee is Ownable {
         return recipient;
     }
 
+    /// @notice Rate and recipient at once, as a delivery asks for them
+    /// @return fee as `FEE`
+    /// @return feeRecipient as `FEE_RECIPIENT`
+    function terms() external view returns (uint16 fee, address feeRecipient) {
+        return (FEE, recipient);
+    }
+
     /// @notice Sets the rate for later deliveries
     /// @dev Every 16-bit value is accepted, as it always was. The consumer's side is charged twice the rate, so
     ///      above 5 000 paid deliveries fail with `Coordinator.ProtocolFeeTooHigh`

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.13;
 
 import {Ownable} from "solady/auth/Ownable.sol";
+import {FixedPointMathLib} from "solady/utils/FixedPointMathLib.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 import {Registry} from "../Registry.sol";
 import {Coordinated} from "../utility/Coordinated.sol";
@@ -13,6 +14,7 @@ import {Coordinated} from "../utility/Coordinated.sol";
 ///      reserved: neither the owner nor another payment can spend them. Tokens that charge on transfer or
 ///      whose balances change by themselves are not supported
 contract Wallet is Ownable, Coordinated {
+    using FixedPointMathLib for uint256;
     using SafeTransferLib for address;
 
     /// @dev Per token, the sum locked for all spenders
@@ -58,6 +60,14 @@ contract Wallet is Ownable, Coordinated {
         _initializeOwner(initialOwner);
     }
 
+    /// @notice Nonce with which a factory created this wallet, if one did
+    /// @dev What this is good for stands in `WalletOrigin`. Of a factory's wallets only the first runs this code
+    ///      itself; the later ones are proxies, which state their own nonce
+    /// @return nonce 1, a contract's first
+    function FACTORY_NONCE() external pure returns (uint256 nonce) {
+        return 1;
+    }
+
     /// @notice Sends unlocked funds to the owner
     /// @param token ERC20 address, or zero for the native coin
     /// @param amount raw units, at most the unlocked balance
@@ -90,8 +100,36 @@ contract Wallet is Ownable, Coordinated {
         if (amount > _getUnlockedBalance(token)) revert InsufficientFunds();
 
         allowance[spender][token] = allowed - amount;
-        _transferToken(token, to, amount);
-        emit Transfer(spender, token, to, amount);
+        _pay(spender, token, to, amount);
+    }
+
+    /// @notice Pays two recipients on behalf of a spender: two calls of `cTransfer` in one, with both events
+    /// @dev The allowance is lowered by both amounts before anyone is called. The first recipient may do anything,
+    ///      withdraw as the owner for one, so that the second amount is compared with what is left by then
+    /// @param spender whose allowance is used
+    /// @param token ERC20 address, or zero for the native coin
+    /// @param first recipient that is paid first
+    /// @param firstAmount raw units
+    /// @param second recipient that is paid next
+    /// @param secondAmount raw units
+    function cSplit(
+        address spender,
+        address token,
+        address first,
+        uint256 firstAmount,
+        address second,
+        uint256 secondAmount
+    ) external onlyCoordinator {
+        uint256 allowed = allowance[spender][token];
+        if (firstAmount > allowed) revert InsufficientAllowance();
+        if (firstAmount > _getUnlockedBalance(token)) revert InsufficientFunds();
+        allowed -= firstAmount;
+        if (secondAmount > allowed) revert InsufficientAllowance();
+
+        allowance[spender][token] = allowed - secondAmount;
+        _pay(spender, token, first, firstAmount);
+        if (secondAmount > _getUnlockedBalance(token)) revert InsufficientFunds();
+        _pay(spender, token, second, secondAmount);
     }
 
     /// @notice Moves an amount from a spender's allowance into escrow
@@ -119,9 +157,7 @@ contract Wallet is Ownable, Coordinated {
         if (amount > locked) revert InsufficientFunds();
 
         lockedBalance[token] = locked - amount;
-        uint256 allowed = allowance[spender][token];
-        uint256 headroom = type(uint256).max - allowed;
-        allowance[spender][token] = allowed + (amount < headroom ? amount : headroom);
+        allowance[spender][token] = allowance[spender][token].saturatingAdd(amount);
         emit Escrow(spender, token, amount, false);
     }
 
@@ -132,8 +168,13 @@ contract Wallet is Ownable, Coordinated {
     ///      what is locked
     function _getUnlockedBalance(address token) internal view returns (uint256 unlocked) {
         uint256 balance = token == address(0) ? address(this).balance : token.balanceOf(address(this));
-        uint256 locked = lockedBalance[token];
-        return balance > locked ? balance - locked : 0;
+        return balance.zeroFloorSub(lockedBalance[token]);
+    }
+
+    /// @dev Pays what has been taken from the spender's allowance
+    function _pay(address spender, address token, address to, uint256 amount) private {
+        _transferToken(token, to, amount);
+        emit Transfer(spender, token, to, amount);
     }
 
     /// @dev An amount of zero calls nobody, since some tokens refuse it. The native coin is forced upon a

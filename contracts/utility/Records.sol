@@ -4,21 +4,30 @@ pragma solidity ^0.8.13;
 import {ProofRequest, Subscription} from "../Coordinator.sol";
 import {Wallet} from "../payments/Wallet.sol";
 
-/// @notice A `Subscription` in five slots instead of seven, of which a free delivery into a callback reads two
-/// @dev The token is split over the gaps of two slots. `paid` spares a free delivery the amount
+/// @notice Where the amount of a subscription is
+/// @dev A subscription that pays and has no verifier has its amount in the verifier's place, unless the amount is
+///      larger than that
+enum Amount {
+    Zero,
+    InVerifiersPlace,
+    InOwnSlot
+}
+
+/// @notice A `Subscription` in four or five slots instead of seven, of which a free delivery into a callback reads two
+/// @dev The token is split over the gaps of two slots
 struct SubscriptionRecord {
     address owner;
     uint32 activeAt;
     uint32 period;
     uint32 frequency;
-    address payable verifier;
+    uint160 verifierOrAmount;
     uint16 redundancy;
     bool lazy;
-    bool paid;
+    Amount amountPlace;
     uint64 tokenLow;
     address payable wallet;
     uint96 tokenHigh;
-    uint256 paymentAmount;
+    uint256 largeAmount;
     bytes32 containerId;
 }
 
@@ -36,20 +45,21 @@ struct ProofRecord {
 library Records {
     /// @dev Stores terms in slots that are still zero, so that zeros need no write
     function write(SubscriptionRecord storage record, Subscription memory terms) internal {
+        (Amount amountPlace, uint160 verifierOrAmount) = _place(terms.verifier, terms.paymentAmount);
         record.owner = terms.owner;
         record.activeAt = terms.activeAt;
         record.period = terms.period;
         record.frequency = terms.frequency;
-        record.verifier = terms.verifier;
+        record.verifierOrAmount = verifierOrAmount;
         record.redundancy = terms.redundancy;
         record.lazy = terms.lazy;
-        record.paid = terms.paymentAmount != 0;
+        record.amountPlace = amountPlace;
         record.tokenLow = uint64(uint160(terms.paymentToken));
         record.containerId = terms.containerId;
         uint96 tokenHigh = uint96(uint160(terms.paymentToken) >> 64);
         if (terms.wallet != address(0)) record.wallet = terms.wallet;
         if (tokenHigh != 0) record.tokenHigh = tokenHigh;
-        if (terms.paymentAmount != 0) record.paymentAmount = terms.paymentAmount;
+        if (amountPlace == Amount.InOwnSlot) record.largeAmount = terms.paymentAmount;
     }
 
     /// @dev Puts the terms together again
@@ -61,8 +71,8 @@ library Records {
         terms.redundancy = record.redundancy;
         terms.containerId = record.containerId;
         terms.lazy = record.lazy;
-        terms.verifier = record.verifier;
-        terms.paymentAmount = record.paymentAmount;
+        terms.verifier = payable(verifier(record));
+        terms.paymentAmount = amount(record);
         terms.paymentToken = token(record);
         terms.wallet = record.wallet;
     }
@@ -70,6 +80,30 @@ library Records {
     /// @dev The payment token
     function token(SubscriptionRecord storage record) internal view returns (address) {
         return address(uint160(record.tokenHigh) << 64 | record.tokenLow);
+    }
+
+    /// @dev Whether answers are paid
+    function isPaid(SubscriptionRecord storage record) internal view returns (bool) {
+        return record.amountPlace != Amount.Zero;
+    }
+
+    /// @dev Raw units per answer
+    function amount(SubscriptionRecord storage record) internal view returns (uint256) {
+        return record.amountPlace == Amount.InVerifiersPlace ? record.verifierOrAmount : record.largeAmount;
+    }
+
+    /// @dev The judge of proofs, or zero
+    function verifier(SubscriptionRecord storage record) internal view returns (address) {
+        return record.amountPlace == Amount.InVerifiersPlace ? address(0) : address(record.verifierOrAmount);
+    }
+
+    /// @dev Where an amount goes, and what goes into the verifier's place
+    function _place(address verifier_, uint256 amount_) private pure returns (Amount, uint160) {
+        if (amount_ == 0) return (Amount.Zero, uint160(verifier_));
+        if (verifier_ != address(0) || amount_ > type(uint160).max) {
+            return (Amount.InOwnSlot, uint160(verifier_));
+        }
+        return (Amount.InVerifiersPlace, uint160(amount_));
     }
 
     /// @dev Stores a request in slots that are still zero

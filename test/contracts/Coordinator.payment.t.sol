@@ -148,13 +148,14 @@ contract CoordinatorPaymentTest is Payments {
         terms.wallet = makeAddr("foreign");
         uint32 id = consumer.subscribe(terms);
 
-        vm.expectCall(address(factory), abi.encodeCall(factory.isValidWallet, (terms.wallet)), 0);
+        vm.expectCall(terms.wallet, "", 0);
         vm.expectRevert(Coordinator.InvalidWallet.selector);
         _deliver(alice, id, 1, makeAddr("foreign too"));
     }
 
-    /// @dev Whom a delivery asks, in this order: factory for the node's and the consumer's wallet, rate, recipient
-    function test_AsksFactoryAndFeeInOrder() public {
+    /// @dev Whom a delivery calls, in this order: the node's and the consumer's wallet for their origin, the fee
+    ///      registry for its terms, then the consumer's wallet for both payments
+    function test_AsksWalletsAndFeeInOrder() public {
         _fundConsumer(NATIVE, 1 ether);
         uint32 id = consumer.subscribe(_paid(NATIVE, 1 ether));
 
@@ -162,16 +163,19 @@ contract CoordinatorPaymentTest is Payments {
         _deliverPaid(alice, id, 1);
         Vm.AccountAccess[] memory accesses = vm.stopAndReturnStateDiff();
 
-        bytes[4] memory order = [
-            abi.encodeCall(factory.isValidWallet, (address(nodeWallet))),
-            abi.encodeCall(factory.isValidWallet, (address(consumerWallet))),
-            abi.encodeCall(fee.FEE, ()),
-            abi.encodeCall(fee.FEE_RECIPIENT, ())
+        address[4] memory asked =
+            [address(nodeWallet), address(consumerWallet), address(fee), address(consumerWallet)];
+        bytes4[4] memory questions = [
+            Wallet.FACTORY_NONCE.selector,
+            Wallet.FACTORY_NONCE.selector,
+            fee.terms.selector,
+            Wallet.cSplit.selector
         ];
         uint256 seen;
-        for (uint256 i = 0; i < accesses.length; i++) {
-            bool asked = accesses[i].account == address(factory) || accesses[i].account == address(fee);
-            if (asked && accesses[i].data.length >= 4) assertEq(accesses[i].data, order[seen++]);
+        for (uint256 i = 0; i < accesses.length && seen < 4; i++) {
+            if (accesses[i].accessor != address(coordinator) || accesses[i].data.length < 4) continue;
+            assertEq(accesses[i].account, asked[seen]);
+            assertEq(bytes4(accesses[i].data), questions[seen++]);
         }
         assertEq(seen, 4);
     }
@@ -240,6 +244,21 @@ contract CoordinatorPaymentTest is Payments {
         uint32 id = consumer.subscribe(_paid(NATIVE, 1));
         _deliverPaid(alice, id, 1);
         _assertBalances(NATIVE, 1, 0, 0, 0);
+    }
+
+    /// @dev Up to 160 bits an unjudged amount is kept in the verifier's place
+    function testFuzz_AmountsOfAnySizeArePaidAndReadable(uint256 amount, bool large) public {
+        amount = large
+            ? bound(amount, type(uint160).max, type(uint256).max / 1022)
+            : bound(amount, 1, type(uint160).max);
+        _fundConsumer(address(token), amount);
+        uint32 id = consumer.subscribe(_paid(address(token), amount));
+
+        assertEq(coordinator.getSubscription(id).paymentAmount, amount);
+        assertEq(coordinator.getSubscription(id).verifier, address(0));
+        _deliverPaid(alice, id, 1);
+        assertEq(token.balanceOf(address(nodeWallet)), amount - amount * 1022 / 10_000);
+        assertEq(token.balanceOf(address(consumerWallet)), 0);
     }
 
     function test_RevertWhen_AmountTimesRateOverflows() public {

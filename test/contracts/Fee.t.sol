@@ -48,6 +48,13 @@ contract FeeTest is Test {
         assertEq(fee.FEE(), 511);
     }
 
+    function testFuzz_TermsAreRateAndRecipient(address owner, uint16 rate) public {
+        Fee fee = new Fee(owner, rate);
+        (uint16 stated, address payee) = fee.terms();
+        assertEq(stated, rate);
+        assertEq(payee, owner);
+    }
+
     function test_ZeroMayReceive() public {
         assertEq(new Fee(address(0), 0).FEE_RECIPIENT(), address(0));
     }

@@ -16,21 +16,24 @@ contract FeeArithmetic is Coordinator {
 
 /// @notice Whom one delivery pays how much, for every amount, protocol rate and verifier fee; halmos takes the
 ///         arguments of `check_` functions as symbols, so that each of them is a proof and not a sample
-/// @dev This contract is everybody else: consumer, both wallets, wallet factory, fee registry and verifier
+/// @dev This contract is everybody else: consumer, both wallets, fee registry and verifier. The wallet factory is
+///      the account that created it
 contract FeeCheck is Test {
     address internal constant PROTOCOL = address(0xFEE);
     address internal constant PAYEE = address(0xC0DE);
+    /// @dev Who deploys tests, with its first nonce
+    address internal constant CREATOR = 0x1804c8AB1F12E6bbf3894d4083f33e07309d1f38;
     uint256 internal constant SCALE = 10_000;
 
     FeeArithmetic internal coordinator;
-    uint16 public FEE;
+    uint16 internal protocolFee;
     uint256 internal verifierFee;
     mapping(address => uint256) internal paid;
     uint256[] internal locks;
 
     function setUp() public {
         coordinator =
-            new FeeArithmetic(new Registry(address(0), address(0), address(0), address(this), address(this)));
+            new FeeArithmetic(new Registry(address(0), address(0), address(0), address(this), CREATOR));
     }
 
     /// @dev What the formula means (rounding down, at most the whole) is division of 256-bit words, which no
@@ -85,7 +88,7 @@ contract FeeCheck is Test {
         private
         returns (bool accepted)
     {
-        (FEE, verifierFee) = (rate, fee_);
+        (protocolFee, verifierFee) = (rate, fee_);
         uint32 id =
             coordinator.createSubscription("", 1, 0, 1, false, address(0), amount, address(this), verifier);
         (accepted,) = address(coordinator)
@@ -104,12 +107,24 @@ contract FeeCheck is Test {
         uint256
     ) external {}
 
-    function isValidWallet(address) external pure returns (bool) {
-        return true;
+    function FACTORY_NONCE() external pure returns (uint256) {
+        return 1;
     }
 
-    function FEE_RECIPIENT() external pure returns (address) {
-        return PROTOCOL;
+    function terms() external view returns (uint16, address) {
+        return (protocolFee, PROTOCOL);
+    }
+
+    function cSplit(
+        address,
+        address,
+        address first,
+        uint256 firstAmount,
+        address second,
+        uint256 secondAmount
+    ) external {
+        paid[first] += firstAmount;
+        paid[second] += secondAmount;
     }
 
     function cTransfer(address, address, address to, uint256 amount) external {
