@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent.parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 UNFINISHED = re.compile(r"\b(TODO|FIXME|TBD|[A-Z]+_(OUTPUT|FIGURES))\b")
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
+CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
 def tracked() -> set[str]:
@@ -33,7 +34,7 @@ def test_no_page_holds_a_placeholder(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_link_leads_to_a_file_of_the_repository(page: Path) -> None:
     known = tracked()
-    for link in LINK.findall(page.read_text()):
+    for link in LINK.findall(CODE.sub("", page.read_text())):
         target = (page.parent / link).resolve().relative_to(ROOT)
         assert str(target) in known, f"{name(page)} links to {link}"
 
