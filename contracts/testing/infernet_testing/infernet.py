@@ -206,6 +206,7 @@ class Infernet(Generic[Account, Contract]):
         Raises:
             RefusedError: if the answer is refused.
         """
+        __tracebackhide__ = True
         refusal = self.deliver(subscription_id, output_from_text(text), **how)
         if refusal:
             raise RefusedError(f"the answer was refused: {refusal}")
@@ -216,6 +217,7 @@ class Infernet(Generic[Account, Contract]):
         Raises:
             RefusedError: if the answer is accepted.
         """
+        __tracebackhide__ = True
         refusal = self.deliver(subscription_id, output_from_text(text), **how)
         if refusal is None:
             raise RefusedError("the answer was accepted")
