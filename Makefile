@@ -197,6 +197,9 @@ lock: ## Pins the newest versions that pyproject.toml admits
 	.build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --extra service --constraint requirements/dev.lock \
 		pyproject.toml --output-file requirements/service.lock
+	.build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --extra node --extra fleet --constraint requirements/dev.lock \
+		pyproject.toml --output-file requirements/node.lock
 	.build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --extra audit pyproject.toml --output-file requirements/audit.lock
 	.build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
