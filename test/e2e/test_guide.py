@@ -1,5 +1,6 @@
 """The guide and the page of the client, block by block as printed, against the running stack."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -42,9 +43,10 @@ def hosts(stack: Stack) -> dict[str, str]:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A folder as a reader has it: this repository at hand, in part or as a library."""
+def project(stack: Stack, tmp_path: Path) -> Path:
+    """A folder as a reader has it: this repository at hand, as a library and with a stack up."""
     (tmp_path / "scripts").symlink_to(ROOT / "scripts")
+    shutil.copytree(stack.deployments, tmp_path / "deployments")
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "infernet-tgi").symlink_to(ROOT)
     return tmp_path
@@ -52,8 +54,8 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def env(stack: Stack) -> dict[str, str]:
-    # Commands of the pages that name no node mean the one on port 4000.
-    return {"SERVER_URL": stack.node_url, "PYTHONPATH": str(ROOT)}
+    # Commands of the pages that name none mean the node on port 4000 and the chain on 8545.
+    return {"SERVER_URL": stack.node_url, "RPC_URL": stack.rpc_url, "PYTHONPATH": str(ROOT)}
 
 
 def test_off_chain(project: Path, hosts: dict[str, str], env: dict[str, str], tgi: MockTGI) -> None:
