@@ -1,8 +1,7 @@
 """Requests of many callers in few HTTP requests."""
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,7 +58,7 @@ class Coalescer:
             TransportError: there was no answer.
         """
         loop = asyncio.get_running_loop()
-        size = len(json.dumps([request.params for request in requests]))
+        size = sum(_size(request.params) for request in requests)
         question = _Question(requests, size, loop.create_future())
         self._waiting.append(question)
         # Whoever else asks in this round of the loop comes along.
@@ -121,6 +120,17 @@ class Coalescer:
             question.answer([results[place] for place in places[start:end]])
             start = end
         return None
+
+
+def _size(value: Any) -> int:
+    """Bytes of a value as JSON, or nearly: what is long in a request is text."""
+    if isinstance(value, str):
+        return len(value) + 4
+    if isinstance(value, Mapping):
+        return sum(len(key) + 6 + _size(item) for key, item in value.items())
+    if isinstance(value, Sequence):
+        return sum(_size(item) for item in value)
+    return 8
 
 
 def _distinct(requests: Sequence[Request]) -> tuple[list[Request], list[int]]:

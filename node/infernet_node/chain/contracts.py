@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from eth_abi.abi import decode, encode
@@ -41,10 +42,15 @@ class Function:
 
     @property
     def selector(self) -> bytes:
-        return keccak(text=self.signature)[:4]
+        return _selector(self.signature)
 
     def encode(self, *arguments: Any) -> bytes:
         return self.selector + encode(self.inputs, arguments)
+
+
+@cache
+def _selector(signature: str) -> bytes:
+    return keccak(text=signature)[:4]
 
 
 @dataclass(frozen=True, slots=True)

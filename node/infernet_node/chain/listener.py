@@ -6,7 +6,7 @@ read in bulk through the Reader; the same path takes the snapshot at the first s
 Cancellations and the ends of proofs are found by their events.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -31,6 +31,8 @@ from infernet_protocol.subscription import Subscription
 log = structlog.get_logger(__name__)
 
 _FIRST_ID = 1
+_LOOKS_FOR_MISSING = 10
+"""Before what cannot be read is no longer waited for."""
 _LOG_RANGE = 1_000
 """Blocks in one ``eth_getLogs``; refused ranges are halved."""
 
@@ -80,6 +82,7 @@ class Listener:
     trail: int = 0
     batch_size: int = 500
     first_id: int = 1
+    _missing_looks: int = field(init=False, default=0)
 
     async def head(self) -> Header:
         """Returns the latest header."""
@@ -210,6 +213,7 @@ class Listener:
         found: list[Found] = []
         for start in range(first, end, self.batch_size):
             batch = await self._subscriptions(start, min(start + self.batch_size, end), block)
+            self._require_existence(batch)
             alive = {
                 subscription_id: subscription
                 for subscription_id, subscription in batch.items()
@@ -217,6 +221,21 @@ class Listener:
             }
             found += await self._judge(alive, timestamp, block)
         return found
+
+    def _require_existence(self, batch: Mapping[int, Subscription]) -> None:
+        """Ids below ``Coordinator.id()`` are given out: who does not know one is behind.
+
+        Raises:
+            TransportError: another state was read than the one that the id is of; ask again.
+        """
+        missing = [number for number, subscription in batch.items() if not subscription.exists]
+        if not missing:
+            self._missing_looks = 0
+            return
+        self._missing_looks += 1
+        if self._missing_looks <= _LOOKS_FOR_MISSING:
+            raise TransportError(f"subscription {missing[0]} is given out and cannot be read yet")
+        log.error("Subscriptions are given out and not there, skipping them", ids=missing)
 
     async def _subscriptions(self, start: int, end: int, block: str) -> dict[int, Subscription]:
         """Reads ``start <= id < end``. One that cannot be read does not hide the others."""

@@ -12,6 +12,7 @@ class OpenRows:
 
     def __init__(self) -> None:
         self._rows: dict[int, Entry] = {}
+        self._in_flight: set[int] = set()
         self._by_reference: dict[str, int] = {}
         self._locks: dict[int, asyncio.Lock] = {}
         self._outcomes: dict[str, asyncio.Future[Entry]] = {}
@@ -29,9 +30,14 @@ class OpenRows:
         row_id = self._by_reference.get(reference)
         return None if row_id is None else self._rows[row_id]
 
+    @property
+    def count_in_flight(self) -> int:
+        """Rows that have a nonce."""
+        return len(self._in_flight)
+
     def in_flight(self) -> list[Entry]:
         """Rows that have a nonce."""
-        return [entry for entry in self._rows.values() if entry.state in IN_FLIGHT]
+        return [entry for entry in self._rows.values() if entry.id in self._in_flight]
 
     def prepared(self) -> list[Entry]:
         """Rows that have none yet."""
@@ -47,6 +53,10 @@ class OpenRows:
 
     def keep(self, entry: Entry) -> None:
         """Remembers a row as it is now, or forgets it once it is settled."""
+        if entry.state in IN_FLIGHT:
+            self._in_flight.add(entry.id)
+        else:
+            self._in_flight.discard(entry.id)
         if not entry.settled:
             self._rows[entry.id] = entry
             self._by_reference[entry.reference] = entry.id

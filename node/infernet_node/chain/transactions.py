@@ -385,7 +385,7 @@ class Transactions:
         else:
             self._slots.hold(entry.id)
         self._open.keep(entry)
-        self._metrics.in_flight.set(len(self._open.in_flight()))
+        self._metrics.in_flight.set(self._open.count_in_flight)
         if entry.settled:
             self._metrics.transactions.labels(str(entry.state)).inc()
             self._patience.forget(entry.id)

@@ -1,5 +1,6 @@
 """Subscriptions are found whatever else is on the chain, and however much of it there is."""
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from infernet_node.chain.header import Header
 from infernet_node.chain.listener import Listener
 from infernet_node.chain.requests import Request
 from infernet_node.chain.rpc import Rpc
-from infernet_node.chain.rpc_errors import RefusedError, RevertError
+from infernet_node.chain.rpc_errors import RefusedError, RevertError, TransportError
 from test.node.chain.world import Chain, Log, Node, Pipeline
 
 
@@ -51,6 +52,49 @@ async def test_what_is_over_is_dropped_without_a_trace(chain: Chain, listener: L
     chain.anvil.mine(5)
 
     assert await snapshot_ids(listener) == [alive]
+
+
+async def test_what_a_lagging_backend_does_not_know_yet_is_asked_for_again(
+    chain: Chain, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = chain.ask("known everywhere")
+    behind = hex(chain.anvil.number)
+    new = chain.ask("known to the one and not to the other")
+    batch = Rpc.batch
+
+    async def reader_lags(self: Rpc, requests: Any) -> list[Any]:
+        """The Reader is served by a backend that lacks the last block."""
+        late = [
+            replace(request, params=(request.params[0], behind))
+            if request.method == "eth_call" and request.params[0]["to"] == listener.reader.address
+            else request
+            for request in requests
+        ]
+        return await batch(self, late)
+
+    with monkeypatch.context() as lagging:
+        lagging.setattr(Rpc, "batch", reader_lags)
+        with pytest.raises(TransportError, match=f"subscription {new} is given out"):
+            await snapshot_ids(listener)
+
+    assert await snapshot_ids(listener) == [known, new]
+
+
+async def test_a_subscription_that_no_backend_knows_hides_no_other_for_ever(
+    chain: Chain, listener: Listener, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = chain.ask("known")
+    next_id = listener.coordinator.next_id()
+    one_more = replace(next_id, decode=lambda returned: next_id.decode(returned) + 1)
+    monkeypatch.setattr(Coordinator, "next_id", lambda self: one_more)
+
+    found: list[int] = []
+    for _ in range(20):
+        with suppress(TransportError):
+            found = await snapshot_ids(listener)
+
+    assert found == [known]
+    assert log.has(f"skipping them.*{known + 1}")
 
 
 async def test_answered_callbacks_are_known_to_be_completed(

@@ -70,7 +70,7 @@ class SteppingCommit(GroupCommit):
     """Shared commits of one process, which may die before and after each."""
 
     def __init__(self, database: Database, process: Process) -> None:
-        super().__init__(database.transaction, Metrics())
+        super().__init__(database.in_transaction, Metrics())
         self._process = process
 
     async def write(self, operation: Any, row: Any) -> Any:
