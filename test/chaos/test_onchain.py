@@ -26,7 +26,7 @@ from test.chaos.promises import Promises, deliveries
 from test.node.chain.processes import ChainNode, echo_on_chain, python_module, question_of
 from test.node.chain.world import Chain, deploy
 from test.support.anvil import run_anvil
-from test.support.background import mining, served
+from test.support.background import Miner, mining, served
 from test.support.container import ScriptedContainer
 
 pytestmark = pytest.mark.e2e
@@ -76,6 +76,7 @@ class Kills:
     node: ChainNode
     promises: Promises
     container: ScriptedContainer
+    miner: Miner
     ledger: Path
     at: Counter[str] = field(default_factory=Counter)
     """How often it was killed, by point."""
@@ -167,8 +168,8 @@ def kills(tmp_path: Path) -> Iterator[Kills]:
             container.url,
             program=python_module("test.chaos.crash_points"),
         )
-        stack.enter_context(mining(anvil.url))
-        kills = Kills(node, Promises(chain), container, tmp_path / "points")
+        miner = stack.enter_context(mining(anvil.url))
+        kills = Kills(node, Promises(chain), container, miner, tmp_path / "points")
         yield kills
         node.process.kill()
 
@@ -182,7 +183,13 @@ def test_every_request_is_answered_once_across_kills(kills: Kills) -> None:
         # Every other one at a point: all of them in turn, in an order that nobody chose.
         points = points or moments.sample(POINTS, len(POINTS))
         point = None if number % 2 else points.pop()
-        kills.round(point, moments.uniform(0, LONGEST_LIFE))
+        if number % 4 == 1:
+            # What the first one sent is still in the pool while the second one lives.
+            with kills.miner.paused():
+                for _ in range(2):
+                    kills.round(None, moments.uniform(0, 2 * LONGEST_LIFE))
+        else:
+            kills.round(point, moments.uniform(0, LONGEST_LIFE))
     kills.finish()
 
     chain, expected = kills.promises.chain, kills.promises.expected

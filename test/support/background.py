@@ -48,21 +48,39 @@ def served(server: AbstractAsyncContextManager[T]) -> Iterator[T]:
         thread.join()
 
 
+class Miner:
+    """Mines a block every so many seconds, in a thread of its own."""
+
+    def __init__(self, url: str, every: float) -> None:
+        self._anvil = Anvil(url)
+        self._every = every
+        self._over = threading.Event()
+        self._one_block = threading.Lock()
+        self._thread = threading.Thread(target=self._work, name="test-miner", daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        while not self._over.wait(self._every):
+            with self._one_block:
+                self._anvil.mine()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """No block comes while this lasts: what is sent stays in the pool."""
+        with self._one_block:
+            yield
+
+    def stop(self) -> None:
+        self._over.set()
+        self._thread.join()
+        self._anvil.close()
+
+
 @contextmanager
-def mining(url: str, every: float = BLOCK_SECONDS) -> Iterator[None]:
-    """Mines a block every so many seconds while the block runs."""
-    over = threading.Event()
-    anvil = Anvil(url)
-
-    def work() -> None:
-        while not over.wait(every):
-            anvil.mine()
-
-    thread = threading.Thread(target=work, name="test-miner", daemon=True)
-    thread.start()
+def mining(url: str, every: float = BLOCK_SECONDS) -> Iterator[Miner]:
+    """Lets blocks come while the block lasts."""
+    miner = Miner(url, every)
     try:
-        yield
+        yield miner
     finally:
-        over.set()
-        thread.join()
-        anvil.close()
+        miner.stop()
