@@ -97,3 +97,58 @@ async def test_a_cancelled_transaction_keeps_no_connection() -> None:
 async def ask(database: Database) -> None:
     async with database.transaction() as connection:
         await connection.execute(text("SELECT 1"))
+
+
+class TestWorkInATransaction:
+    """On a thread of its own; seen by who comes the other way, and the other way round."""
+
+    async def test_all_of_it_is_committed(self, database: Database) -> None:
+        async def work(connection: Any) -> int:
+            await connection.execute(text("INSERT INTO counted VALUES (1)"))
+            await connection.execute(text("INSERT INTO counted VALUES (2)"))
+            rows = await connection.execute(text("SELECT count(*) FROM counted"))
+            return int(rows.scalar_one())
+
+        await insert(database, 7)
+        assert await database.in_transaction(work) == 4
+        assert await numbers(database) == [7, 7, 1, 2]
+
+    async def test_none_of_it_is_when_it_raises(self, database: Database) -> None:
+        async def work(connection: Any) -> None:
+            await connection.execute(text("INSERT INTO counted VALUES (1)"))
+            raise LookupError("on second thoughts")
+
+        with pytest.raises(LookupError):
+            await database.in_transaction(work)
+        assert await numbers(database) == []
+
+    async def test_both_ways_at_the_same_time(self, database: Database) -> None:
+        async def work(connection: Any) -> None:
+            await connection.execute(text("INSERT INTO counted VALUES (1)"))
+
+        await asyncio.gather(
+            *(database.in_transaction(work) for _ in range(20)),
+            *(insert(database, 2) for _ in range(20)),
+        )
+        assert sorted(await numbers(database)) == 20 * [1] + 40 * [2]
+
+    async def test_it_must_not_wait_for_anything_else(self, database: Database) -> None:
+        async def work(connection: Any) -> None:
+            await connection.execute(text("INSERT INTO counted VALUES (1)"))
+            await asyncio.sleep(0)
+
+        with pytest.raises(RuntimeError, match="waits for something else"):
+            await database.in_transaction(work)
+        assert await numbers(database) == []
+
+    async def test_who_is_cancelled_hears_of_it_afterwards(self, database: Database) -> None:
+        async def work(connection: Any) -> None:
+            await connection.execute(text("INSERT INTO counted VALUES (1)"))
+
+        waiting = asyncio.create_task(database.in_transaction(work))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await insert(database, 2)
+        assert await numbers(database) in ([2, 2], [1, 2, 2])

@@ -1,8 +1,7 @@
 """Many writers, one transaction; each hears of its own row alone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -19,11 +18,11 @@ class Transactions:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    @asynccontextmanager
-    async def __call__(self) -> AsyncIterator[Any]:
-        yield None
+    async def __call__(self, work: Any) -> Any:
+        result = await work(None)
         await self.gate.wait()
         self.committed += 1
+        return result
 
 
 async def double(_connection: Any, rows: Sequence[int]) -> list[int]:

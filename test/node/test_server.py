@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
 from infernet_node import server
 from infernet_node.api import parsing
 from infernet_node.config import ServerConfig
+from infernet_node.joined_writes import JoinedWrites
 from infernet_node.server import ListenError, listen
 from test.support.node import NodeUnderTest
 
@@ -60,6 +62,35 @@ async def test_a_body_that_does_not_come_is_not_waited_for(
         writer.write(b"POST /api/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
         head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 408 ")
+
+
+class Wire(asyncio.Transport):
+    """Keeps what is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: Any) -> None:
+        assert not self.closed
+        self.sent.append(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+async def test_what_is_written_in_one_turn_is_sent_at_once() -> None:
+    wire = Wire()
+    joined = JoinedWrites(wire, asyncio.get_running_loop())
+    joined.write(b"head ")
+    joined.write(b"body")
+    assert wire.sent == []
+    await asyncio.sleep(0)
+    joined.write(b"last words")
+    joined.close()
+    await asyncio.sleep(0)
+    assert (wire.sent, wire.closed) == ([b"head body", b"last words"], True)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "::", "localhost"])

@@ -4,9 +4,9 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from sqlalchemy import CursorResult, MetaData, event
+from sqlalchemy import CursorResult, MetaData, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -16,9 +16,20 @@ from infernet_node.metrics import Metrics
 from infernet_node.store.cancellation import to_the_end
 from infernet_node.store.group_commit import GroupCommit
 from infernet_node.store.migrations import MigrationError, migrate
+from infernet_node.store.sqlite_thread import SqliteThread, Work
+
+T = TypeVar("T")
 
 metadata = MetaData()
 """Every table of the node registers here, in the module that owns it."""
+
+
+_ONE_CONNECTION: dict[str, Any] = {
+    "poolclass": StaticPool,
+    # Transactions here always end themselves; the pool need not make sure.
+    "pool_reset_on_return": None,
+    "hide_parameters": True,
+}
 
 
 class StoreError(Exception):
@@ -34,10 +45,13 @@ class Database:
     fair and never fails with "database is locked".
     """
 
-    def __init__(self, engine: AsyncEngine, metrics: Metrics) -> None:
+    def __init__(
+        self, engine: AsyncEngine, metrics: Metrics, thread: SqliteThread | None = None
+    ) -> None:
         self._engine = engine
         self._one_at_a_time = asyncio.Lock() if engine.dialect.name == "sqlite" else None
-        self.shared = GroupCommit(self.transaction, metrics)
+        self._thread = thread
+        self.shared = GroupCommit(self.in_transaction, metrics)
         """Where concurrent writes share transactions."""
 
     @classmethod
@@ -60,17 +74,12 @@ class Database:
     @classmethod
     async def _open(cls, url: str, metrics: Metrics) -> Self:
         # Parameters hold what callers ask, which is nothing for a log.
-        parsed = make_url(url)
+        parsed, thread = make_url(url), None
         if parsed.get_backend_name() == "sqlite":
             _require_usable_file(parsed.database)
-            engine = create_async_engine(
-                url,
-                poolclass=StaticPool,
-                # Transactions here always end themselves; the pool need not make sure.
-                pool_reset_on_return=None,
-                hide_parameters=True,
-            )
+            engine = create_async_engine(url, **_ONE_CONNECTION)
             event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+            thread = _thread_for(parsed)
         else:
             engine = _server_engine(parsed)
         try:
@@ -79,7 +88,7 @@ class Database:
         except BaseException:
             await engine.dispose()
             raise
-        return cls(engine, metrics)
+        return cls(engine, metrics, thread)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -106,9 +115,22 @@ class Database:
                 if connection.sync_connection is not None:
                     await to_the_end(connection.close())
 
+    async def in_transaction(self, work: Work[T]) -> T:
+        """Does some work within a transaction, which it rolls back if it raises.
+
+        On a SQLite file that is one way to a thread and back, however many its statements.
+        """
+        if self._thread is None or self._one_at_a_time is None:
+            async with self.transaction() as connection:
+                return await work(connection)
+        async with self._one_at_a_time:
+            return await to_the_end(self._thread.run(work))
+
     async def close(self) -> None:
         """Disconnects once every write that was begun is committed."""
         await self.shared.flush()
+        if self._thread:
+            await self._thread.close()
         await self._engine.dispose()
 
 
@@ -129,6 +151,15 @@ def _server_engine(url: URL) -> AsyncEngine:
         hide_parameters=True,
         connect_args=settings,
     )
+
+
+def _thread_for(url: URL) -> SqliteThread | None:
+    # A database in memory is its connection's own.
+    if not url.database or url.database == ":memory:":
+        return None
+    engine = create_engine(url.set(drivername="sqlite"), **_ONE_CONNECTION)
+    event.listen(engine, "connect", _prepare_sqlite)
+    return SqliteThread(engine)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -2,21 +2,25 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infernet_node.metrics import Metrics
 from infernet_node.store.cancellation import to_the_end
+from infernet_node.store.sqlite_thread import Work
 
 R = TypeVar("R")
 T = TypeVar("T")
 
 Row = dict[str, Any]
 Operation = Callable[[AsyncConnection, Sequence[R]], Awaitable[Sequence[T]]]
-"""Writes rows, and returns one result for each; an exception among them is that row's own."""
+"""Writes rows, and returns one result for each; an exception among them is that row's own.
+
+It awaits nothing but statements of its connection.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class _Write:
 
 
 _Group = dict[Operation[Any, Any], list[_Write]]
+_Results = list[tuple[asyncio.Future[Any], Any]]
 
 
 class GroupCommit:
@@ -36,15 +41,13 @@ class GroupCommit:
     a row twice waits for the first write before the second.
 
     Args:
-        transaction: opens a transaction of the database.
+        in_transaction: does some work within a transaction of the database.
     """
 
     def __init__(
-        self,
-        transaction: Callable[[], AbstractAsyncContextManager[AsyncConnection]],
-        metrics: Metrics,
+        self, in_transaction: Callable[[Work[_Results]], Awaitable[_Results]], metrics: Metrics
     ) -> None:
-        self._transaction = transaction
+        self._in_transaction = in_transaction
         self._metrics = metrics
         self._waiting: _Group = {}
         self._writer: asyncio.Task[None] | None = None
@@ -77,13 +80,9 @@ class GroupCommit:
 
     async def _commit(self, group: _Group) -> bool:
         """Commits a group; ``False`` if it failed and may succeed in parts."""
-        results: list[tuple[asyncio.Future[Any], Any]] = []
         try:
             with self._metrics.store_commit_seconds.time():
-                async with self._transaction() as connection:
-                    for operation, writes in group.items():
-                        written = await operation(connection, [write.row for write in writes])
-                        results += zip((write.done for write in writes), written, strict=True)
+                results = await self._in_transaction(partial(_written, group))
         except Exception as error:  # noqa: BLE001 - whatever it is, its writer must hear of it
             futures = [write.done for writes in group.values() for write in writes]
             if len(futures) > 1:
@@ -100,6 +99,14 @@ class GroupCommit:
         for operation, writes in group.items():
             for write in writes:
                 await self._commit({operation: [write]})
+
+
+async def _written(group: _Group, connection: AsyncConnection) -> _Results:
+    results: _Results = []
+    for operation, writes in group.items():
+        written = await operation(connection, [write.row for write in writes])
+        results += zip((write.done for write in writes), written, strict=True)
+    return results
 
 
 def _settle(done: asyncio.Future[Any], result: Any) -> None:
