@@ -3,6 +3,7 @@
 import click
 from rich.console import Console
 
+from infernet_client.cli.inputs import SecondsParameter
 from scripts.accounts import REQUESTER
 from scripts.chat import Chat, ask, show
 from scripts.errors import ScriptError
@@ -22,7 +23,7 @@ from scripts.terminal.values import ADDRESS, QUESTION, TEXT
     show_default="as recorded in --deployments",
 )
 @click.option(
-    "--timeout", type=click.FloatRange(min=0), default=60.0, help="Seconds to wait at most."
+    "--timeout", type=SecondsParameter(min=0), default=60.0, help="Seconds to wait at most."
 )
 @click.option(
     "--answer",

@@ -129,7 +129,7 @@ class HttpClient:
         """
         if retries < 0:
             raise ValueError("retries: must be 0 or more")
-        if timeout is not None and timeout <= 0:
+        if timeout is not None and not timeout > 0:  # nan is neither
             raise ValueError("timeout: must be above 0 seconds")
         self.base_url = http_url(base_url)
         self._headers = dict(headers or {})

@@ -11,6 +11,7 @@ import click
 from web3 import Web3
 from web3.contract import Contract
 
+from infernet_client.cli.inputs import SecondsParameter
 from infernet_protocol import deployments
 from infernet_protocol.abis import abi
 from scripts.accounts import ANVIL_CHAIN_ID, choose_account
@@ -173,7 +174,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 timeout_option = click.option(
     "--timeout",
-    type=click.FloatRange(min=0),
+    type=SecondsParameter(min=0),
     help="Seconds to wait at most.",
     show_default="until the last interval is over, and a minute more",
 )

@@ -321,3 +321,21 @@ def test_ids_by_status(node: ScriptedNode) -> None:
 
     assert listed == {"pending": [running], "COMPLETED": [done], "All": [done, running]}
     assert json.loads(run("ids", "--url", node.url).out) == [done, running]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["job", "-c", "tgi", "--sync", "--timeout", "nan"], "'nan' is not a number of seconds"),
+        (["job", "-c", "tgi", "--text"], "--text is the text of the output: it needs --sync"),
+        (["infos"], "No such command 'infos'. Did you mean info?"),
+    ],
+)
+def test_what_cannot_be_meant_is_wrong_usage(
+    node: ScriptedNode, arguments: list[str], problem: str
+) -> None:
+    ended = run(*arguments, stdin="{}", env={"SERVER_URL": node.url})
+
+    assert (ended.code, ended.out) == (2, "")
+    assert problem in ended.err
+    assert node.seen == []

@@ -1,5 +1,6 @@
 """The frame of all commands: spelling of options, exit codes, tracebacks only on request."""
 
+import difflib
 import traceback
 from typing import Any
 
@@ -45,6 +46,16 @@ class Group(click.Group):
         super().__init__(*args, **keywords)
         self.params.append(_debug_option())
         self.context_settings["token_normalize_func"] = lambda token: token.replace("_", "-")
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if close := difflib.get_close_matches(args[0], self.commands):
+                error.message += f" Did you mean {' or '.join(close)}?"
+            raise
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

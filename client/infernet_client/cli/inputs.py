@@ -1,5 +1,6 @@
 """What commands are given: files, keys, addresses and amounts."""
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -74,6 +75,18 @@ class AmountParameter(click.ParamType):
             return parse_amount(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class SecondsParameter(click.FloatRange):
+    """A number of seconds, ``inf`` for no end; ``nan`` would never be over."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        seconds = float(super().convert(value, param, ctx))
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is not a number of seconds", param, ctx)
+        return seconds
 
 
 class OutputFileParameter(click.Path):

@@ -12,14 +12,14 @@ from infernet_client import waiting
 from infernet_client.cli import tables
 from infernet_client.cli.failure import CommandFailed
 from infernet_client.cli.group import Command
-from infernet_client.cli.inputs import read_json, read_object
+from infernet_client.cli.inputs import SecondsParameter, read_json, read_object
 from infernet_client.cli.options import input_option, node_options, output_options
 from infernet_client.cli.output import Output, progress
 from infernet_client.node import STREAM_LIMIT, NodeClient
 from infernet_client.streaming import text_of
 from infernet_client.types import JobRequest, JobResult
 
-SECONDS = click.FloatRange(min=0, min_open=True)
+SECONDS = SecondsParameter(min=0, min_open=True)
 
 timeout_option = click.option(
     "--timeout",
@@ -68,6 +68,8 @@ def job(
     """Start a job; print its id, or its output with --sync."""
     if retries is not None and timeout is not None:
         raise click.UsageError("--retries and --timeout exclude each other")
+    if text and not sync:
+        raise click.UsageError("--text is the text of the output: it needs --sync")
     request = JobRequest(
         containers=[name.strip() for name in containers.split(",")],
         data=read_object(source),
