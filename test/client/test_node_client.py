@@ -273,8 +273,9 @@ def test_a_base_url_that_is_none_is_refused(url: str) -> None:
 def test_numbers_out_of_range_are_refused() -> None:
     with pytest.raises(ValueError, match="retries: must be 0 or more"):
         NodeClient("http://node", retries=-1)
-    with pytest.raises(ValueError, match="timeout: must be above 0"):
-        NodeClient("http://node", timeout=0)
+    for timeout in (0, -1, float("nan")):
+        with pytest.raises(ValueError, match="timeout: must be above 0"):
+            NodeClient("http://node", timeout=timeout)
 
 
 def test_a_scheme_may_be_left_out() -> None:
