@@ -12,6 +12,7 @@ from eth_account import Account
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from prometheus_client import CollectorRegistry
+from prometheus_client.samples import Sample
 from pydantic import SecretStr
 
 from infernet_node.chain.contracts import Function
@@ -113,15 +114,15 @@ class Chain:
 
     def ask(self, question: str, consumer: str = "ChatConsumer") -> int:
         """Requests a callback, mined at once; returns the subscription's id."""
-        return self._created_by(self.put(question, consumer))
+        return self.created_by(self.put(question, consumer))
 
     def schedule(self, questions: Sequence[str], period: int, redundancy: int = 1) -> int:
         """Requests a recurring subscription, mined at once; returns its id."""
         function = Function("schedule", ("string[]", "uint32", "uint16"), ("uint32",))
         consumer = self.contracts["ScheduledChat"]
-        return self._created_by(self.send(consumer, function, questions, period, redundancy))
+        return self.created_by(self.send(consumer, function, questions, period, redundancy))
 
-    def _created_by(self, transaction: str) -> int:
+    def created_by(self, transaction: str) -> int:
         """Mines; returns the id that the transaction created, whoever creates others meanwhile."""
         self.anvil.mine()
         receipt = self.anvil.rpc("eth_getTransactionReceipt", transaction)
@@ -326,8 +327,17 @@ class Node:
 
     def figure(self, name: str) -> float:
         """Returns a figure as Prometheus would read it, labels added up; 0 if it is not there."""
-        samples = (sample for metric in self.registry.collect() for sample in metric.samples)
-        return sum(sample.value for sample in samples if sample.name == name)
+        return sum(sample.value for sample in self._samples(name))
+
+    def figures(self, name: str, label: str) -> dict[str, float]:
+        """Returns what a figure says of each value of a label, as far as that is not 0."""
+        return {
+            sample.labels[label]: sample.value for sample in self._samples(name) if sample.value
+        }
+
+    def _samples(self, name: str) -> list[Sample]:
+        found = (sample for metric in self.registry.collect() for sample in metric.samples)
+        return [sample for sample in found if sample.name == name]
 
     @property
     def is_dead(self) -> bool:
