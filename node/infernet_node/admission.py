@@ -1,5 +1,8 @@
 """How much work is taken on at a time."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class NotAcceptingError(Exception):
     """No more work is taken on now; the text tells the caller why. REST answers 503."""
@@ -22,8 +25,12 @@ class Admission:
         self._max_bytes = self._free_bytes = max_bytes
         self._open = True
 
-    def enter(self, size: int) -> None:
-        """Takes room for one piece of work with ``size`` bytes of input.
+    @contextmanager
+    def entering(self, size: int) -> Iterator[None]:
+        """Takes room for one piece of work, and gives it back if the block raises.
+
+        Args:
+            size: bytes of its input.
 
         Raises:
             NotAcceptingError: if there is none, or the node is about to stop.
@@ -33,6 +40,11 @@ class Admission:
         if self._free_jobs < 1 or self._free_bytes < size:
             raise NotAcceptingError("Too many jobs are pending; try again later")
         self.occupy(size)
+        try:
+            yield
+        except BaseException:
+            self.leave(size)
+            raise
 
     def taken(self, jobs: int, octets: int) -> None:
         """Says how much room is taken in all, where that is not decided here alone."""

@@ -110,17 +110,14 @@ class Intake:
         """
         if request and (known := await self._repeated(owner, request)):
             return known
-        size = len(order.data_text)
-        self._admission.enter(size)
         job = new_job(order, owner, JobKind.JOB, self._clock())
         job.request = request
         try:
-            await self._store.insert(job, order.data_text, claimed=self._claimed)
-        except BaseException as error:
-            self._admission.leave(size)
+            with self._admission.entering(job.size):
+                await self._store.insert(job, order.data_text, claimed=self._claimed)
+        except IntegrityError:
             # Two requests with one key may come at the same time.
-            twice = isinstance(error, IntegrityError) and request
-            if twice and (known := await self._repeated(owner, twice)):
+            if request and (known := await self._repeated(owner, request)):
                 return known
             raise
         self._metrics.jobs_accepted.labels(job.kind).inc()

@@ -3,13 +3,13 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from infernet_node.admission import Admission
 from infernet_node.config import JobsConfig
+from infernet_node.ending import Ending, until_stored
 from infernet_node.intake import Intake, JobOrder
 from infernet_node.metrics import Metrics
 from infernet_node.pipeline import Pipeline
@@ -19,8 +19,6 @@ from infernet_node.supervision import finish_or_cancel
 from infernet_protocol.messages import ContainerError, ContainerResult, JobLocation, JobStatus
 
 _LOG = structlog.get_logger(__name__)
-_FIRST_RETRY = 0.1
-_LONGEST_RETRY = 30.0
 
 
 class Jobs:
@@ -41,10 +39,10 @@ class Jobs:
         self._store = store
         self._pipeline = pipeline
         self._limits = limits
-        self._clock = clock
         self._admission = Admission(limits.max_pending, limits.max_pending_bytes)
-        self._metrics = metrics or Metrics()
-        self._intake = Intake(store, self._admission, self._metrics, self._enqueue, clock=clock)
+        metrics = metrics or Metrics()
+        self._ending = Ending(store, metrics, clock)
+        self._intake = Intake(store, self._admission, metrics, self._enqueue, clock=clock)
         self._waiting: deque[Job] = deque()
         self._running: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
@@ -170,37 +168,16 @@ class Jobs:
                 recorded=job.results,
                 on_result=lambda results: self._record(job, results),
             )
-            await self._end(job, "failed" if outcome.failed else "success", outcome.results)
+            status: JobStatus = "failed" if outcome.failed else "success"
+            await self._ending.record(job, status, outcome.results)
         except Exception:  # noqa: BLE001 - whatever it is, the caller must not wait for ever
             _LOG.exception("job_crashed")
             await self._give_up(job, "Internal error")
 
     async def _record(self, job: Job, results: Sequence[ContainerResult]) -> None:
-        await _until_stored(lambda: self._store.record(job, results))
+        await until_stored(lambda: self._store.record(job, results))
 
     async def _give_up(self, job: Job, reason: str) -> None:
         container = job.containers[min(len(job.results), len(job.containers) - 1)]
         failure = ContainerError(container=container, error=reason)
-        await self._end(job, "failed", [*job.results, failure])
-
-    async def _end(self, job: Job, status: JobStatus, results: list[ContainerResult]) -> None:
-        now = self._clock()
-        if not await _until_stored(lambda: self._store.finish(job, status, results, now)):
-            _LOG.warning("job_ended_elsewhere")
-            return
-        self._metrics.jobs_finished.labels(job.kind, status).inc()
-        self._metrics.job_seconds.labels(job.kind).observe(now - job.created_at)
-        seconds = round(now - job.created_at, 3)
-        _LOG.info("job_finished", status=status, containers=job.containers, seconds=seconds)
-
-
-async def _until_stored(write: Callable[[], Awaitable[bool]]) -> bool:
-    """Repeats a write while the database is in trouble, more and more rarely."""
-    delay = _FIRST_RETRY
-    while True:
-        try:
-            return await write()
-        except (OperationalError, InterfaceError) as error:
-            _LOG.error("store_unavailable", cause=repr(error.orig), retry_in=delay)
-        await asyncio.sleep(delay)
-        delay = min(2 * delay, _LONGEST_RETRY)
+        await self._ending.record(job, "failed", [*job.results, failure])

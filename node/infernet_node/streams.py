@@ -12,6 +12,7 @@ import structlog
 from infernet_node.admission import Admission
 from infernet_node.config import JobsConfig
 from infernet_node.containers.calls import ContainerCallError
+from infernet_node.ending import Ending
 from infernet_node.intake import JobOrder, new_job
 from infernet_node.metrics import Metrics
 from infernet_node.pipeline import Pipeline
@@ -20,7 +21,6 @@ from infernet_node.store.jobs import JobStore
 from infernet_node.supervision import finish_or_cancel
 from infernet_protocol.messages import ContainerError, ContainerOutput, ContainerResult, JobStatus
 
-_LOG = structlog.get_logger(__name__)
 _CLIENT_LEFT = "Client disconnected before the stream was complete"
 _NODE_STOPPED = "Stream was cut off when the node stopped"
 
@@ -48,6 +48,7 @@ class Streams:
         self._clock = clock
         self._admission = Admission(limits.max_running, limits.max_pending_bytes)
         self._metrics = metrics or Metrics()
+        self._ending = Ending(store, self._metrics, clock)
         self._running: set[asyncio.Task[Any]] = set()
         self._reason = _CLIENT_LEFT
 
@@ -64,14 +65,9 @@ class Streams:
         Raises:
             NotAcceptingError: if too many are open, or the node is about to stop.
         """
-        size = len(order.data_text)
-        self._admission.enter(size)
         job = new_job(order, owner, JobKind.STREAM, self._clock())
-        try:
+        with self._admission.entering(job.size):
             await self._store.insert(job, order.data_text)
-        except BaseException:
-            self._admission.leave(size)
-            raise
         self._metrics.jobs_accepted.labels(job.kind).inc()
         return job
 
@@ -128,12 +124,8 @@ class Streams:
         await self._end(job, "success", output)
 
     async def _end(self, job: Job, status: JobStatus, result: ContainerResult) -> None:
-        now = self._clock()
-        await self._store.finish(job, status, [result], now)
-        self._metrics.jobs_finished.labels(job.kind, status).inc()
-        self._metrics.job_seconds.labels(job.kind).observe(now - job.created_at)
-        seconds = round(now - job.created_at, 3)
-        _LOG.info("stream_finished", status=status, container=job.containers[0], seconds=seconds)
+        # The caller, or the end of the process, waits for this; without it the next start says it.
+        await self._ending.record(job, status, [result], insists=False)
 
 
 def _recorded(answer: bytes) -> dict[str, str]:

@@ -209,7 +209,7 @@ class TestTrouble:
             return await finish(*args)
 
         monkeypatch.setattr(store, "finish", flaky)
-        monkeypatch.setattr("infernet_node.jobs._FIRST_RETRY", 0.001)
+        monkeypatch.setattr("infernet_node.ending._FIRST_RETRY", 0.001)
         jobs = Jobs(store, pipeline, limits())
         job = await ended(store, await jobs.submit(order(), "ip"))
 
