@@ -63,35 +63,35 @@ _BY_PREFIX: dict[str, type[InfernetMLException]] = {
 }
 
 
-def failure_of_answer(status: int, text: str, host: str) -> InfernetMLException:
+def failure_of_answer(status: int, text: str, server: str) -> InfernetMLException:
     """Returns the error that an answer with an error status stands for.
 
     Args:
         text: body of the answer, JSON or not.
-        host: where it came from, for texts that name it.
+        server: where it came from, for texts that name it.
     """
     message, error_type = _parts(text)
     match status:
         case HTTPStatus.BAD_GATEWAY | HTTPStatus.SERVICE_UNAVAILABLE:
-            return TgiUnavailableError(f"TGI at {host} is not available: {status} {message}")
+            return TgiUnavailableError(f"{server} is not available: {status} {message}")
         case _ if error_type in _BY_TYPE:
             return _BY_TYPE[error_type](message)
         case _ if status in _INPUT_REFUSED:
-            return TgiInvalidInputError(message or f"TGI at {host} refuses the input: {status}")
+            return TgiInvalidInputError(message or f"{server} refuses the input: {status}")
         case _ if error_type is not None:
-            return TgiBadAnswerError(f"TGI at {host} answered {status}: {message}")
+            return TgiBadAnswerError(f"{server} answered {status}: {message}")
         case HTTPStatus.UNAUTHORIZED:
-            return _unauthorized(host)
+            return _unauthorized(server)
         case HTTPStatus.FORBIDDEN if _TOKEN_PROBLEM.search(message):
-            return _unauthorized(host)
+            return _unauthorized(server)
         case HTTPStatus.FORBIDDEN | HTTPStatus.FAILED_DEPENDENCY:
-            return TgiUnavailableError(f"TGI at {host} is not ready: {status} {message}")
+            return TgiUnavailableError(f"{server} is not ready: {status} {message}")
         case HTTPStatus.TOO_MANY_REQUESTS:
-            return TgiOverloadedError(message or "TGI limits the rate of requests")
+            return TgiOverloadedError(message or f"{server} limits the rate of requests")
         case HTTPStatus.GATEWAY_TIMEOUT:
-            return TgiShardTimeoutError(f"TGI at {host} waited for its shard in vain: {message}")
+            return TgiShardTimeoutError(f"{server} waited for its shard in vain: {message}")
         case _:
-            return TgiBadAnswerError(f"TGI at {host} answered {status}: {message}")
+            return TgiBadAnswerError(f"{server} answered {status}: {message}")
 
 
 def failure_of_hub_error(error: TextGenerationError) -> InfernetMLException:
@@ -131,5 +131,5 @@ def _parts(text: str) -> tuple[str, str | None]:
             return text.strip()[:_EXCERPT], None
 
 
-def _unauthorized(host: str) -> InfernetMLException:
-    return TgiUnauthorizedError(f"TGI at {host} refused the configured token, or wants one")
+def _unauthorized(server: str) -> InfernetMLException:
+    return TgiUnauthorizedError(f"{server} refused the configured token, or wants one")

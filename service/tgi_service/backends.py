@@ -29,7 +29,13 @@ def connect(
     """
 
     def one(server_url: str) -> Backend:
-        transport = Transport(server_url, timeout=timeout, headers=headers, cookies=cookies)
+        transport = Transport(
+            server_url,
+            kind="TGI" if kind == TGI else "the OpenAI-compatible server",
+            timeout=timeout,
+            headers=headers,
+            cookies=cookies,
+        )
         match kind:
             case "tgi":
                 return TgiBackend(server_url, transport)

@@ -64,7 +64,7 @@ class Cancellation:
     def enforce_limit(self) -> None:
         """Cancels the job if its time is up."""
         if self.seconds_left == 0.0:
-            self.cancel(TgiTimeoutError(f"TGI did not answer within the job's {self._limit:g} s"))
+            self.cancel(TgiTimeoutError(f"no answer within the job's {self._limit:g} s"))
 
     def pause(self, seconds: float) -> bool:
         """Waits between two attempts.
@@ -120,6 +120,7 @@ class Call:
         attempts: requests sent to TGI so far.
         tgi_seconds: time spent waiting for TGI, without the waits between attempts.
         details: what TGI reports about the answer, if anything.
+        failures: names of the errors that requests to TGI ended with, one for each.
     """
 
     cancellation: Cancellation = field(default_factory=Cancellation)
@@ -128,6 +129,7 @@ class Call:
     attempts: int = 0
     tgi_seconds: float = 0.0
     details: dict[str, Any] | None = None
+    failures: list[str] = field(default_factory=list)
 
     @property
     def generated_tokens(self) -> int | None:

@@ -93,7 +93,7 @@ class HubClient(InferenceClient):
         try:
             raise_text_generation_error(HfHubHTTPError(f"{status} for {url}", response=answer))
         except (HfHubHTTPError, TextGenerationError) as error:
-            raise failure_of_answer(status, self._last_seen, self._transport.host) from error
+            raise failure_of_answer(status, self._last_seen, self._transport.server) from error
 
     def _lines(self, chunks: Iterable[bytes]) -> Iterator[str]:
         """Splits at line feeds only: JSON text may hold what else counts as a line's end."""
@@ -119,7 +119,7 @@ class HubClient(InferenceClient):
             raise failure_of_hub_error(error) from error
         except (ValueError, TypeError, AttributeError, LookupError) as error:
             raise TgiBadAnswerError(
-                f"TGI at {self._transport.host} answered {OK}: {self._last_seen[:EXCERPT]}"
+                f"{self._transport.server} answered {OK}: {self._last_seen[:EXCERPT]}"
             ) from error
 
 

@@ -94,12 +94,16 @@ class Job:
         if streamed:
             with self._call.current():
                 items = desk.workflow.stream(request)
-            return StreamBody(items, self._call, self.finish)
+            return StreamBody(items, self._call, self._begin, self.finish)
         with self._call.current():
             text = desk.workflow.inference(request, settings.log_prompts)
         answer = self._answer(text, question, envelope.destination)
         self.finish()
         return answer
+
+    def _begin(self) -> None:
+        seconds = self._desk.clock.now() - self._started
+        self._desk.metrics.first_token_seconds.observe(seconds)
 
     def _answer(self, text: str, question: Question, destination: JobLocation) -> Mapping[str, Any]:
         if destination is JobLocation.ONCHAIN:
@@ -118,6 +122,9 @@ class Job:
         metrics.jobs.labels(source, destination, status).inc()
         metrics.job_seconds.labels(destination).observe(seconds)
         metrics.attempts.inc(call.attempts)
+        metrics.retries.inc(max(0, call.attempts - 1))
+        for name in call.failures:
+            metrics.failures.labels(name).inc()
         metrics.tokens.inc(call.generated_tokens or 0)
         if call.attempts:
             metrics.tgi_seconds.observe(call.tgi_seconds)

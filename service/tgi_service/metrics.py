@@ -20,7 +20,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from tgi_service.multiprocess import DIRECTORY_VARIABLE
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160)
+_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160)
 
 
 class Metrics:
@@ -39,6 +39,17 @@ class Metrics:
             "Requests for text sent to TGI, retries included",
             registry=self._registry,
         )
+        self.retries = Counter(
+            "tgi_service_tgi_retries_total",
+            "Requests for text sent to TGI because one before had failed",
+            registry=self._registry,
+        )
+        self.failures = Counter(
+            "tgi_service_tgi_errors_total",
+            "Requests for text that TGI did not answer with text, by class of error",
+            ["error"],
+            registry=self._registry,
+        )
         self.tokens = Counter(
             "tgi_service_generated_tokens_total",
             "Tokens generated, as reported by TGI",
@@ -48,6 +59,12 @@ class Metrics:
             "tgi_service_job_duration_seconds",
             "Time from a job's arrival to the end of its answer",
             ["destination"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self.first_token_seconds = Histogram(
+            "tgi_service_first_token_seconds",
+            "Time from the arrival of a job that is streamed to its first text",
             buckets=_SECONDS,
             registry=self._registry,
         )

@@ -37,5 +37,5 @@ class Readiness:
             cancellation = Cancellation(self._clock, _PATIENCE)
             with self._overseer.watching(cancellation):
                 if not self._backend.is_healthy(cancellation):
-                    raise TgiUnavailableError("TGI reports that it is not healthy")
+                    raise TgiUnavailableError("the model's server reports that it is not healthy")
             self._seen_healthy = now

@@ -96,8 +96,8 @@ def read_options(arguments: Sequence[str] | None, *, in_container: bool) -> Opti
         action="append",
         type=_address,
         metavar="ADDRESS",
-        help=f"host:port, host, unix:PATH or fd://N; repeatable (default {EVERY_ADDRESS} "
-        f"in a container, else {LOOPBACK})",
+        help=f"host:port, host, unix:PATH or fd://N; repeatable; nothing behind the equals sign "
+        f"means {EVERY_ADDRESS} (default {EVERY_ADDRESS} in a container, else {LOOPBACK})",
     )
     parser.add_argument(
         "-w", "--workers", type=_count, default=1, metavar="N", help="worker processes (default 1)"

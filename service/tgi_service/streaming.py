@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from tgi_service.backend import StreamItem
 from tgi_service.call import Call
-from tgi_service.errors import CallerGoneError
+from tgi_service.errors import CallerGoneError, InfernetMLException
 
 
 class BrokenTransferError(ConnectionResetError):
@@ -26,6 +26,7 @@ class StreamBody(Iterator[bytes]):
     answered properly. An error after it breaks the transfer.
 
     Args:
+        begin: told when there is text for the first time.
         finish: told the error that ended the stream, or ``None`` for a proper end.
     """
 
@@ -33,10 +34,12 @@ class StreamBody(Iterator[bytes]):
         self,
         items: Iterator[StreamItem],
         call: Call,
+        begin: Callable[[], None],
         finish: Callable[[BaseException | None], None],
     ) -> None:
         self._items = items
         self._call = call
+        self._begin: Callable[[], None] | None = begin
         self._finish = finish
         self._first = self._fetch()
 
@@ -44,11 +47,16 @@ class StreamBody(Iterator[bytes]):
         try:
             text = self._next_text()
         except Exception as error:
+            if isinstance(error, InfernetMLException):
+                self._call.failures.append(type(error).__name__)
             self._finish(error)
             raise BrokenTransferError from error
         if text is None:
             self._finish(None)
             raise StopIteration
+        if self._begin is not None:
+            self._begin()
+            self._begin = None
         return text.encode()
 
     def close(self) -> None:

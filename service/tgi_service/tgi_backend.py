@@ -129,7 +129,8 @@ class TgiBackend:
                 return str(json.loads(text)["model_id"])
             except (ValueError, LookupError, TypeError) as error:
                 raise TgiBadAnswerError(
-                    f"TGI answered {response.status} to /info: {text[:EXCERPT]}"
+                    f"{self._transport.server} answered {response.status} to /info: "
+                    f"{text[:EXCERPT]}"
                 ) from error
 
     def close(self) -> None:

@@ -50,21 +50,27 @@ class Transport:
     Cookies that the server sets are not sent back: they may be a session of another job.
 
     Args:
+        kind: what error texts call the server.
         timeout: seconds to wait for a connection, and for each further part of an answer.
+
+    Attributes:
+        server: kind and host, for error texts.
     """
 
     def __init__(
         self,
         server_url: str,
         *,
+        kind: str = "TGI",
         timeout: float,
         headers: Mapping[str, str],
         cookies: Mapping[str, str],
     ) -> None:
         url = httpx.URL(server_url)
-        self.host = url.netloc.decode("ascii")
+        host = url.netloc.decode("ascii")
+        self.server = f"{kind} at {host}"
         self._timeout = timeout
-        self._headers = {"host": self.host, "user-agent": USER_AGENT, "accept-encoding": "identity"}
+        self._headers = {"host": host, "user-agent": USER_AGENT, "accept-encoding": "identity"}
         self._headers.update({name.lower(): value for name, value in headers.items()})
         if cookies:
             pairs = (f"{name}={value}" for name, value in cookies.items())
@@ -119,7 +125,7 @@ class Transport:
         except (httpcore.NetworkError, httpcore.ProtocolError) as error:
             cancellation.raise_if_cancelled()
             raise TgiGenerationError(
-                f"Incomplete generation: the connection to TGI at {self.host} broke: {error}"
+                f"Incomplete generation: the connection to {self.server} broke: {error}"
             ) from error
         cancellation.raise_if_cancelled()  # a connection broken off may look like a clean end
 
@@ -149,10 +155,10 @@ class Transport:
             raise self._timed_out() from error
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError) as error:
             cancellation.raise_if_cancelled()
-            raise TgiUnavailableError(f"TGI at {self.host} cannot be reached: {error}") from error
+            raise TgiUnavailableError(f"{self.server} cannot be reached: {error}") from error
 
     def _timed_out(self) -> TgiTimeoutError:
-        return TgiTimeoutError(f"TGI at {self.host} did not answer within {self._timeout:g} s")
+        return TgiTimeoutError(f"{self.server} did not answer within {self._timeout:g} s")
 
     def _limits(self, cancellation: Cancellation) -> dict[str, float]:
         """The timeout; before there is a connection to break off, the job's limit counts too."""

@@ -223,6 +223,9 @@ class TGIClientInferenceWorkflow:
             started = time.monotonic()
             try:
                 return attempt()
+            except InfernetMLException as error:
+                call.failures.append(type(error).__name__)
+                raise
             finally:
                 call.tgi_seconds += time.monotonic() - started
 

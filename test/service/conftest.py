@@ -1,5 +1,6 @@
 """What tests of the service share."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -83,3 +84,11 @@ def http_of_module(tgi_of_module: MockTGI) -> Iterator[httpx.Client]:
 def http(http_of_module: httpx.Client, tgi: MockTGI) -> httpx.Client:
     """A client of the server that ``tgi`` is."""
     return http_of_module
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port that refuses connections: bound, but nobody listens."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]

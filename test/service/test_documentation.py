@@ -11,7 +11,7 @@ import pytest
 
 from test.service.configuring import load, policy_of
 from test.service.serving import Service, StartService
-from test.support.mock_tgi import Behaviour, MockTGI
+from test.support.mock_tgi import Behaviour, MockTGI, overloaded
 from tgi_service import TGIClientInferenceWorkflow, config, errors, workflow_args
 from tgi_service.config import Settings
 from tgi_service.parameters import _CHECKS, DEFAULTS, NOT_FOR_OPENAI
@@ -154,7 +154,8 @@ def test_example_of_a_workflow(start: StartService, tgi: MockTGI) -> None:
     )
 
 
-def test_every_metric_is_documented_with_its_labels(service: Service) -> None:
+def test_every_metric_is_documented_with_its_labels(service: Service, tgi: MockTGI) -> None:
+    tgi.script(overloaded())  # a label shows with its first value
     service.ask()
     families = service.desk.metrics.families()
     documented = {

@@ -161,7 +161,28 @@ def test_errors_and_retries(
 
     assert response.status_code == expected
     assert description in response.json()["description"]
+    assert "TGI" not in response.json()["description"]
     assert len(tgi.generations) == calls
+
+
+@pytest.mark.parametrize("destination", [1, 2])
+def test_errors_name_the_kind_of_server_and_its_host(
+    start: StartService, tgi: MockTGI, closed_port: int, destination: int
+) -> None:
+    for url in (tgi.url, f"http://127.0.0.1:{closed_port}"):
+        service = start(
+            WORKFLOW_POSITIONAL_ARGS=[url, 5],
+            BACKEND="openai",
+            MODEL=MODEL,
+            workflow_class=_WithoutProbe,
+        )
+        tgi.always(Behaviour(status=404, body="<html>"))
+
+        description = service.ask(destination=destination).json()["description"]
+
+        host = url.removeprefix("http://")
+        assert f"the OpenAI-compatible server at {host}" in description
+        assert "TGI" not in description
 
 
 def test_same_metrics(openai: Service, tgi: MockTGI) -> None:

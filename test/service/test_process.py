@@ -105,10 +105,17 @@ def test_workers_share_one_probe_and_their_metrics(tgi: MockTGI) -> None:
         for _ in range(6):
             with httpx.Client(base_url=service.url) as fresh:
                 assert fresh.post("/service_output", json=JOB).status_code == 200
+        tgi.script(overloaded())
+        with httpx.Client(base_url=service.url) as fresh:
+            assert fresh.post("/service_output", json={**JOB, "destination": 2}).text
         probe, *jobs = tgi.generations
         assert probe.caller_port not in {job.caller_port for job in jobs}
         counted = 'tgi_service_jobs_total{destination="offchain",source="offchain",status="200"} 6'
-        assert counted in service.http.get("/metrics").text
+        metrics = service.http.get("/metrics").text
+        assert counted in metrics
+        assert 'tgi_service_tgi_errors_total{error="TgiOverloadedError"} 1.0' in metrics
+        assert "tgi_service_tgi_retries_total 1.0" in metrics
+        assert "tgi_service_first_token_seconds_count 1.0" in metrics
 
         service.terminate()
         output = service.end()
@@ -116,7 +123,7 @@ def test_workers_share_one_probe_and_their_metrics(tgi: MockTGI) -> None:
 
     assert service.process.returncode == 0
     events = [json.loads(line)["event"] for line in output.splitlines()]
-    assert events.count("job") == 6
+    assert events.count("job") == 7
 
 
 def test_limit_of_concurrency_holds_for_all_workers_together(tgi: MockTGI) -> None:

@@ -1,7 +1,5 @@
 """What callers are told when TGI fails; every error is an object of three strings."""
 
-import socket
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -89,14 +87,6 @@ def test_failure_is_the_same_for_every_destination(
         "name": "Bad Request",
         "description": "Input validation error: a",
     }
-
-
-@pytest.fixture
-def closed_port() -> Iterator[int]:
-    """A port that refuses connections: bound, but nobody listens."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        yield bound.getsockname()[1]
 
 
 def test_refused_connection_names_the_host(start: StartService, closed_port: int) -> None:

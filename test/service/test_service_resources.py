@@ -3,11 +3,13 @@
 import os
 import stat
 from pathlib import Path
+from typing import Literal
 
+import httpx
 import pytest
 
 from test.service.serving import FakeClock, Service, StartService
-from test.support.mock_tgi import Behaviour, MockTGI
+from test.support.mock_tgi import Behaviour, MockTGI, overloaded
 from tgi_service import TGIClientInferenceWorkflow, resources
 from tgi_service.call import Cancellation
 from tgi_service.errors import TgiBadAnswerError
@@ -274,8 +276,53 @@ def test_metrics_of_jobs(start: StartService, tgi: MockTGI) -> None:
     assert jobs("offchain", "onchain", "400") == 1
     assert jobs("unknown", "unknown", "400") == 1
     assert service.metric("tgi_service_tgi_requests_total") == 4
+    assert service.metric("tgi_service_tgi_retries_total") == 1
+    assert service.metric("tgi_service_tgi_errors_total", error="TgiUnavailableError") == 1
+    assert service.metric("tgi_service_tgi_errors_total", error="TgiInvalidInputError") == 1
+    assert service.metric("tgi_service_first_token_seconds_count") == 1
     assert service.metric("tgi_service_generated_tokens_total") == 4
     assert service.metric("tgi_service_tgi_duration_seconds_count") == 3
     assert service.metric("tgi_service_job_duration_seconds_count", destination="onchain") == 1
     assert service.metric("tgi_service_jobs_in_flight") == 0
     assert service.metric("tgi_service_info", version="test") == 1
+
+
+def test_time_to_the_first_token_is_the_caller_s(
+    start: StartService, tgi: MockTGI, clock: FakeClock
+) -> None:
+    """Waits between attempts count, special and empty tokens do not."""
+    service = start(
+        clock=clock, WORKFLOW_KW_ARGS={"retry_params": {"tries": 2, "delay": 7, "jitter": 0}}
+    )
+    tgi.script(overloaded(), Behaviour(token_texts=("<s>", "", "yes")))
+
+    assert service.ask(destination=2).text == "yes"
+
+    assert service.metric("tgi_service_first_token_seconds_sum") == 7
+
+
+@pytest.mark.parametrize("then", ["error", "end", "reset"])
+def test_failure_of_a_stream_under_way_is_counted(
+    start: StartService, tgi: MockTGI, then: Literal["error", "end", "reset"]
+) -> None:
+    service = start()
+    tgi.script(Behaviour(token_texts=("one", "two"), after=1, then=then))
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        service.ask(destination=2)
+
+    assert service.metric("tgi_service_tgi_errors_total", error="TgiGenerationError") == 1
+    assert service.metric("tgi_service_first_token_seconds_count") == 1
+
+
+def test_stream_that_fails_before_its_first_token_has_no_time_to_it(
+    start: StartService, tgi: MockTGI
+) -> None:
+    service = start()
+    tgi.always(overloaded())
+
+    assert service.ask(destination=2).status_code == 429
+
+    assert service.metric("tgi_service_first_token_seconds_count") == 0
+    assert service.metric("tgi_service_tgi_errors_total", error="TgiOverloadedError") == 3
+    assert service.metric("tgi_service_tgi_retries_total") == 2

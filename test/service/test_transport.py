@@ -186,7 +186,7 @@ def test_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("url", ["http://tgi.example:80", "http://tgi.example"])
 def test_host_is_named_without_the_port_that_goes_without_saying(url: str) -> None:
-    assert Transport(url, timeout=1, headers={}, cookies={}).host == "tgi.example"
+    assert Transport(url, timeout=1, headers={}, cookies={}).server == "TGI at tgi.example"
 
 
 @contextmanager
