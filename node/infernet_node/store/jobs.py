@@ -1,5 +1,6 @@
 """Off-chain jobs as rows: written before anything is answered, moved by compare-and-set."""
 
+import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from uuid import uuid4
@@ -8,10 +9,11 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infernet_node.json_text import serialise
+from infernet_node.metrics import Metrics
 from infernet_node.store.changes import Changes
 from infernet_node.store.claims import Claims
 from infernet_node.store.database import Database
-from infernet_node.store.group_commit import Row
+from infernet_node.store.group_commit import GroupCommit, Row
 from infernet_node.store.job import FinishedJobs, Job, JobKind, RequestKey
 from infernet_node.store.job_rows import RUNNING, job_of, jobs_table
 from infernet_protocol.messages import ContainerResult, JobStatus
@@ -42,6 +44,8 @@ class JobStore:
         self._database = database
         self._replica = replica or str(uuid4())
         self._shared = shared
+        self._reads = GroupCommit(database.in_transaction, Metrics())
+        """Clients that ask at the same time share a statement; nobody counts their transactions."""
         self.claims = Claims(database, self._replica)
         """Which process runs which job."""
         self.changes = Changes()
@@ -112,7 +116,8 @@ class JobStore:
         found = {id: self._running.get(id) or self._finished.get(id) for id in wanted}
         missing = [id for id, job in found.items() if job is None]
         if missing:
-            found.update(await self._read(missing))
+            rows = await asyncio.gather(*(self._reads.write(_read, id) for id in missing))
+            found.update(zip(missing, rows, strict=True))
         return [job for job in found.values() if job and job.owner == owner]
 
     async def of_request(self, owner: str, key: str) -> tuple[str, RequestKey] | None:
@@ -245,12 +250,6 @@ class JobStore:
             await connection.execute(statement, moving)
         return [row["job"] in movable for row in rows]
 
-    async def _read(self, ids: list[str]) -> dict[str, Job]:
-        query = select(jobs_table).where(jobs_table.c.id.in_(ids))
-        async with self._database.transaction() as connection:
-            rows = (await connection.execute(query)).mappings().all()
-        return {row["id"]: job_of(row) for row in rows}
-
 
 _ADD = insert(jobs_table)
 _OF_JOB = jobs_table.c.id == bindparam("job")
@@ -266,6 +265,13 @@ _SET_END = (
         data=_NO_DATA,
     )
 )
+
+
+async def _read(connection: AsyncConnection, ids: Sequence[str]) -> list[Job | None]:
+    query = select(jobs_table).where(jobs_table.c.id.in_(set(ids)))
+    rows = (await connection.execute(query)).mappings().all()
+    found = {row["id"]: job_of(row) for row in rows}
+    return [found.get(id) for id in ids]
 
 
 async def _insert(connection: AsyncConnection, rows: Sequence[Row]) -> list[bool]:
