@@ -24,14 +24,13 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
-    insert,
     select,
     tuple_,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infernet_node.chain.columns import RowId
-from infernet_node.chain.compare_and_set import Move, compare_and_set
+from infernet_node.chain.row_writes import Move, compare_and_set, insert_all
 from infernet_node.chain.stages import OPEN, Stage
 from infernet_node.chain.words import pack, unpack
 from infernet_node.store.database import Database, metadata
@@ -166,10 +165,7 @@ class Fulfilments:
             self._due(now, subscription, interval, subscription_id=subscription_id)
             for (subscription_id, interval), subscription in due.items()
         ]
-        statement = insert(fulfilments_table).returning(
-            fulfilments_table.c.id, sort_by_parameter_order=True
-        )
-        ids = (await connection.execute(statement, rows)).scalars()
+        ids = await insert_all(connection, fulfilments_table, rows)
         return [
             _new(row_id, subscription, interval, now, subscription_id=subscription_id)
             for row_id, ((subscription_id, interval), subscription) in zip(
@@ -207,9 +203,8 @@ class Fulfilments:
             )
             if known:
                 return await self._taken_up(connection, known[0], subscription)
-            statement = insert(fulfilments_table).returning(fulfilments_table.c.id)
             values = self._due(now, subscription, interval, delegation_id=delegation_id)
-            row_id = (await connection.execute(statement, values)).scalar_one()
+            (row_id,) = await insert_all(connection, fulfilments_table, [values])
         return _new(row_id, subscription, interval, now, delegation_id=delegation_id)
 
     def _due(

@@ -34,8 +34,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infernet_node.chain.columns import RowId, Wei
-from infernet_node.chain.compare_and_set import Move, compare_and_set
 from infernet_node.chain.fees import Fees
+from infernet_node.chain.row_writes import Move, compare_and_set, insert_all
 from infernet_node.store.database import Database, metadata
 
 
@@ -178,10 +178,7 @@ class Journal:
         }
         if new:
             rows = [self._values(intent, gas) for intent, gas in new.values()]
-            statement = insert(transactions_table).returning(
-                transactions_table.c.id, sort_by_parameter_order=True
-            )
-            ids = (await connection.execute(statement, rows)).scalars()
+            ids = await insert_all(connection, transactions_table, rows)
             for row_id, (intent, gas) in zip(ids, new.values(), strict=True):
                 entries[intent.reference] = _prepared(row_id, intent, gas)
         return [entries[reference] for reference in references]

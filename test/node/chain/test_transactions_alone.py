@@ -26,7 +26,7 @@ NEEDED = {
     *(f"infernet_node.store.{name}" for name in ("migrations", "sqlite_thread")),
     "infernet_node.chain",
     *(f"infernet_node.chain.{name}" for name in ("account_view", "coalescing", "columns")),
-    *(f"infernet_node.chain.{name}" for name in ("compare_and_set", "fees", "gas", "header")),
+    *(f"infernet_node.chain.{name}" for name in ("fees", "gas", "header", "row_writes")),
     *(f"infernet_node.chain.{name}" for name in ("journal", "lifecycle", "metrics", "nonce")),
     *(f"infernet_node.chain.{name}" for name in ("open_rows", "patience", "requests", "rpc")),
     *(f"infernet_node.chain.{name}" for name in ("rpc_errors", "sending", "signing", "slots")),

@@ -1,7 +1,7 @@
 """Rows move forward only from where they are believed to be."""
 
-from infernet_node.chain.compare_and_set import Move, compare_and_set
 from infernet_node.chain.journal import Intent, Journal, State, transactions_table
+from infernet_node.chain.row_writes import Move, compare_and_set
 from infernet_node.store.database import Database
 
 STATE = transactions_table.c.state
