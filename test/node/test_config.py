@@ -1,4 +1,4 @@
-"""``config.json``: what is accepted, what is said about the rest."""
+"""``config.json``: where it is read, and what is accepted."""
 
 import json
 from pathlib import Path
@@ -6,11 +6,8 @@ from typing import Any
 
 import pytest
 
-from infernet_node.config import Config, ConfigError, load_config, parse_config, secrets_of
-
-KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
-REGISTRY = "0x663F3ad617193148711d28f5334eE4Ed07016602"
-RUNNING = {"id": "a", "url": "http://a:3000"}
+from infernet_node.config import ConfigError, load_config, parse_config
+from test.node.config_documents import KEY, REGISTRY, RUNNING, chain, parsed, problems
 
 USERS_SAMPLE = """
 {
@@ -34,26 +31,6 @@ USERS_SAMPLE = """
     ]
 }
 """
-
-
-def parsed(document: dict[str, Any], **environ: str) -> Config:
-    return parse_config(document, environ).config
-
-
-def problems(document: dict[str, Any], **environ: str) -> list[str]:
-    with pytest.raises(ConfigError) as caught:
-        parse_config(document, environ)
-    return [str(problem) for problem in caught.value.problems]
-
-
-def chain(**changes: Any) -> dict[str, Any]:
-    section = {
-        "enabled": True,
-        "rpc_url": "http://localhost:8545",
-        "registry_address": REGISTRY,
-        "wallet": {"private_key": KEY},
-    }
-    return {"chain": {**section, **changes}}
 
 
 class TestDefaults:
@@ -136,91 +113,6 @@ class TestLenientValues:
         assert [str(network) for network in container.allowed_ips] == ["10.0.0.0/8"]
 
 
-class TestProblems:
-    def test_all_are_reported_at_once(self) -> None:
-        found = problems(
-            {
-                "server": {"port": "abc", "rate_limit": None},
-                "containers": [
-                    {"port": 0, "allowed_ips": ["x", 3]},
-                    {"id": "a,b", "accepted_payments": {"zz": 1}},
-                ],
-                "chain": {"enabled": True, "trail_head_blocks": -1},
-            }
-        )
-        assert found == [
-            "containers[0].id: is missing; add it",
-            "containers[0].port: must be greater than or equal to 1, not 0",
-            'containers[0].allowed_ips[0]: must be an IP address or a network, e.g. "10.0.0.0/8", '
-            'not "x"',
-            'containers[0].allowed_ips[1]: must be an IP address or a network, e.g. "10.0.0.0/8", '
-            "not 3",
-            'containers[1].id: must not contain a comma, which separates ids on chain, not "a,b"',
-            'containers[1].accepted_payments.zz (a key): must be an address, "0x" and 40 hex '
-            'digits, not "zz"',
-            'server.port: must be a whole number, not "abc"',
-            "server.rate_limit: must not be null; give a value, or leave it out where it has a "
-            "default",
-            "chain.rpc_url: rpc_url must be defined when chain is enabled",
-            "chain.trail_head_blocks: must be greater than or equal to 0, not -1",
-            "chain.registry_address: registry_address must be defined when chain is enabled",
-            "chain.wallet: wallet must be defined when chain is enabled",
-        ]
-
-    @pytest.mark.parametrize(
-        ("missing", "empty"),
-        [
-            ("rpc_url", None),
-            ("rpc_url", ""),
-            ("registry_address", None),
-            ("registry_address", ""),
-            ("wallet", None),
-        ],
-    )
-    def test_an_enabled_chain_needs_its_settings(self, missing: str, empty: Any) -> None:
-        (problem,) = problems(chain(**{missing: empty}))
-        assert problem == f"chain.{missing}: {missing} must be defined when chain is enabled"
-
-    @pytest.mark.parametrize("wallet", [{}, {"private_key": None}, {"private_key": ""}])
-    def test_an_enabled_chain_needs_a_key(self, wallet: dict[str, Any]) -> None:
-        (problem,) = problems(chain(wallet=wallet))
-        assert problem.startswith(
-            "chain.wallet.private_key: private_key must be defined when chain is enabled"
-        )
-
-    def test_a_disabled_chain_may_hold_placeholders(self) -> None:
-        section = {"enabled": False, "rpc_url": "FILL", "wallet": {"private_key": "0x..."}}
-        assert parsed({"chain": section}).chain.enabled is False
-
-    def test_managed_containers_need_an_image(self) -> None:
-        assert problems({"containers": [{"id": "a"}]}) == [
-            "containers[0].image: image must be defined when manage_containers is set to true; "
-            "or give the url of a running container"
-        ]
-
-    def test_a_container_with_url_is_never_managed(self) -> None:
-        config = parsed({"containers": [RUNNING, {"id": "b", "image": "acme/b"}]})
-        assert [container.id for container in config.managed_containers] == ["b"]
-
-    def test_ids_are_unique(self) -> None:
-        found = problems({"containers": [RUNNING, {**RUNNING}]})
-        assert found == ["containers[1].id: is already the id of containers[0]"]
-
-    def test_docker_needs_both_credentials(self) -> None:
-        assert problems({"docker": {"username": "x"}}) == ["docker.password: is missing; add it"]
-
-    def test_batch_size_zero_is_refused(self) -> None:
-        (problem,) = problems({"chain": {"snapshot_sync": {"batch_size": 0}}})
-        assert problem == (
-            "chain.snapshot_sync.batch_size: must be greater than or equal to 1, not 0"
-        )
-
-    def test_bounds_agree(self) -> None:
-        assert problems({"jobs": {"max_running": 9, "max_pending": 8}}) == [
-            "jobs.max_running: must not exceed max_pending"
-        ]
-
-
 class TestRpcUrl:
     @pytest.mark.parametrize(
         "url",
@@ -263,78 +155,6 @@ class TestRpcUrl:
     def test_http_tells_of_no_blocks(self) -> None:
         (problem,) = problems(chain(rpc_url="http://a:1", ws_url="https://h/v3/apikey"))
         assert problem == "chain.ws_url: must be a URL such as ws://localhost:8545 (ws or wss)"
-
-
-class TestSecrets:
-    @pytest.mark.parametrize(
-        "wallet",
-        [
-            {"private_key": KEY + "00"},
-            {"private_key": KEY, "max_gas_limit": "x"},
-            {"private_key": [KEY]},
-            KEY,
-        ],
-    )
-    def test_w_45_the_key_is_never_printed(self, wallet: Any) -> None:
-        text = "\n".join(problems(chain(wallet=wallet)))
-        assert KEY[2:] not in text
-
-    def test_not_by_repr_either(self) -> None:
-        config = parsed(
-            {
-                **chain(rpc_url="https://h/v3/apikey"),
-                "containers": [{**RUNNING, "bearer": "token-1", "env": {"S": "env-secret"}}],
-                "docker": {"username": "u", "password": "docker-secret"},
-                "store": {"url": "postgresql://u:pg-secret@h/db"},
-            }
-        )
-        for secret in (KEY[2:], "apikey", "token-1", "env-secret", "docker-secret", "pg-secret"):
-            assert secret not in repr(config)
-
-    def test_what_logs_must_hide(self) -> None:
-        config = parsed(
-            {
-                **chain(rpc_url="http://localhost:8545,https://h/v3/apikey", ws_url="wss://h/k"),
-                "containers": [{**RUNNING, "bearer": "token-1"}],
-                "docker": {"username": "u", "password": "docker-secret"},
-                "store": {"url": "postgresql://u:pg-secret@h/db"},
-                "server": {"status_token": "status-secret"},
-            }
-        )
-        assert set(secrets_of(config)) == {
-            KEY,
-            "https://h/v3/apikey",
-            "wss://h/k",
-            "token-1",
-            "docker-secret",
-            "pg-secret",
-            "status-secret",
-        }
-
-    def test_the_key_gets_its_prefix(self) -> None:
-        wallet = parsed(chain(wallet={"private_key": KEY[2:]})).chain.wallet
-        assert wallet is not None
-        assert wallet.private_key is not None
-        assert wallet.private_key.get_secret_value() == KEY
-
-
-class TestEnvironment:
-    def test_wins_over_the_file(self) -> None:
-        config = parsed(chain(wallet=None), INFERNET_PRIVATE_KEY=KEY, INFERNET_RPC_URL="http://x:1")
-
-        assert config.chain.rpc_urls == ("http://x:1",)
-        assert config.chain.wallet is not None
-        assert config.chain.wallet.private_key is not None
-
-    def test_w_40_names_a_file(self, tmp_path: Path) -> None:
-        file = tmp_path / "key"
-        file.write_text(KEY + "\n")
-        config = parsed(chain(wallet={}), INFERNET_PRIVATE_KEY_FILE=str(file))
-        assert config.chain.wallet is not None
-
-    def test_an_unreadable_file_is_a_problem(self, tmp_path: Path) -> None:
-        found = problems(chain(), INFERNET_PRIVATE_KEY_FILE=str(tmp_path / "none"))
-        assert found == ["INFERNET_PRIVATE_KEY_FILE: the file it names cannot be read"]
 
 
 class TestOldSpellings:
@@ -447,20 +267,3 @@ class TestFile:
         file.write_bytes(content)
         with pytest.raises(ConfigError, match=message):
             load_config(file, {})
-
-
-class TestBearerVariables:
-    def test_by_the_id_of_the_container(self, tmp_path: Path) -> None:
-        (tmp_path / "token").write_text("from-file\n")
-        environ = {
-            "INFERNET_BEARER_MY_TGI_2": "from-environment",
-            "INFERNET_BEARER_OTHER_FILE": str(tmp_path / "token"),
-        }
-        containers = [{"id": "my-tgi.2", "url": "http://a"}, {"id": "other", "url": "http://b"}]
-        config = parse_config({"containers": containers}, environ).config
-
-        assert [c.bearer.get_secret_value() for c in config.containers] == [
-            "from-environment",
-            "from-file",
-        ]
-        assert "from-file" in secrets_of(config)
