@@ -22,7 +22,7 @@ CRASH_AT = "CRASH_AT"
 """Environment: the name of the point, as in the ledger; empty for none."""
 LEDGER = "CRASH_LEDGER"
 """Environment: the file to which each point that is reached is appended, one a line."""
-_PROGRESS = ("state", "stage", "phase", "tracking")
+_PROGRESS = ("state", "stage", "verdict", "phase", "tracking")
 """Columns that say how far something is."""
 
 

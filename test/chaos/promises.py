@@ -9,6 +9,7 @@ from infernet_node.chain.contracts import Function
 from infernet_protocol.hashing import delegation_key
 from scripts.delegation import Delegation
 from test.node.chain.delegating import signed
+from test.node.chain.market import Market, Terms
 from test.node.chain.processes import ChainNode
 from test.node.chain.world import SUBSCRIPTION_FULFILLED, Chain
 
@@ -21,8 +22,12 @@ class Promises:
     """What was asked, and in which way."""
 
     chain: Chain
+    proved: Terms
+    """What a request offers that wants a proof."""
     callbacks: dict[int, str] = field(default_factory=dict)
     """Question by subscription id."""
+    paid: dict[int, str] = field(default_factory=dict)
+    """Question by subscription id, of those that are paid when a proof is accepted."""
     scheduled: dict[int, tuple[int, list[str]]] = field(default_factory=dict)
     """When the first interval begins, and the questions of all, by subscription id."""
     delegated: dict[int, str] = field(default_factory=dict)
@@ -34,6 +39,8 @@ class Promises:
         """Asks in every way."""
         for question in (f"callback {2 * number}", f"callback {2 * number + 1}"):
             self.callbacks[self.chain.ask(question)] = question
+        question = f"proved {number}"
+        self.paid[Market(self.chain).request(self.proved, question)] = question
         questions = [f"interval {2 * number}", f"interval {2 * number + 1}"]
         subscription_id = self.chain.schedule(questions, PERIOD)
         self.scheduled[subscription_id] = (self.chain.anvil.timestamp + PERIOD, questions)
@@ -64,7 +71,8 @@ class Promises:
     @property
     def expected(self) -> dict[str, tuple[int, int]]:
         """Subscription id and interval by question."""
-        found = {question: (id_, 1) for id_, question in self.callbacks.items()}
+        once = self.callbacks | self.paid
+        found = {question: (id_, 1) for id_, question in once.items()}
         for id_, (_, questions) in self.scheduled.items():
             found |= {question: (id_, n) for n, question in enumerate(questions, start=1)}
         for nonce, question in self.delegated.items():
@@ -85,10 +93,12 @@ class Promises:
     def kept(self) -> bool:
         return not self.broken
 
-    def answer(self, question: str, subscription_id: int, interval: int) -> str:
-        """What the consumer keeps as its answer."""
+    def answer(self, question: str, subscription_id: int, interval: int) -> str | None:
+        """What the consumer keeps as its answer, ``None`` if it keeps none."""
         if question.startswith("callback"):
             return self.chain.answer(subscription_id)
+        if question.startswith("proved"):
+            return None
         consumer = "ScheduledChat" if question.startswith("interval") else "DelegatedChat"
         return self.chain.scheduled_answer(subscription_id, interval, consumer)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from infernet_node.chain.contracts import Function
+from infernet_protocol.output import encode_text
 from infernet_protocol.subscription import ZERO_ADDRESS
 from test.node.chain.world import CONTAINER, DEPLOYER, NODE, REQUESTER, Chain
 from test.support.anvil import Anvil
@@ -59,24 +60,21 @@ class Market:
         self.chain.send(wallet, function, self.consumer, token, amount)
         self.chain.anvil.mine()
 
-    def paying_wallet(self, token: str = ZERO_ADDRESS) -> str:
+    def paying_wallet(self, token: str = ZERO_ADDRESS, times: int = 10) -> str:
+        """A wallet that can pay, and allows, the price so many times."""
         wallet = self.wallet(REQUESTER)
-        self.fund(wallet, 10 * PRICE, token)
-        self.approve(wallet, 10 * PRICE, token)
+        self.fund(wallet, times * PRICE, token)
+        self.approve(wallet, times * PRICE, token)
         return wallet
 
-    def request(self, terms: Terms) -> int:
+    def request(self, terms: Terms, question: str = "") -> int:
         function = Function("request", (TERMS, "bytes"), ("uint32",))
-        inputs = bytes.fromhex("00" * 31 + "20" + "00" * 64)
-        self.chain.send(self.consumer, function, terms.values(), inputs)
-        self.chain.anvil.mine()
-        return self.chain.next_id - 1
+        arguments = (terms.values(), encode_text(question))
+        return self.chain.created_by(self.chain.send(self.consumer, function, *arguments))
 
     def subscribe(self, terms: Terms) -> int:
         function = Function("subscribe", (TERMS,), ("uint32",))
-        self.chain.send(self.consumer, function, terms.values())
-        self.chain.anvil.mine()
-        return self.chain.next_id - 1
+        return self.chain.created_by(self.chain.send(self.consumer, function, terms.values()))
 
     def balance(self, wallet: str, token: str = ZERO_ADDRESS) -> int:
         if token == ZERO_ADDRESS:
