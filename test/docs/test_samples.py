@@ -1,6 +1,6 @@
 """Every line of code that the user's document prints is in the guide.
 
-Lines that the document lost (a call's opening line, a URL, braces) are restored there; where it has a
+What the document lost (a call's opening line, a URL, braces) is restored there; where it has a
 placeholder for a container, an address or a date, the guide has one that works.
 """
 
