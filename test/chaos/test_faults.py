@@ -112,7 +112,9 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
         yield Line(chain, endpoint, node, container, gate)
         assert node.process.running
         assert chain.reverted() == 0
-        assert chain.nonce_of(NODE) == chain.deliveries()
+        # A minute without sending is more than five prices: the nonce is used up by nothing.
+        spare = chain.nonce_of(NODE) - chain.deliveries()
+        assert 0 <= spare <= node.log.count("cancelling transaction")
         assert "Traceback" not in (node.folder / "output.log").read_text()
 
 
