@@ -14,7 +14,16 @@ from aiohttp import ClientResponse, web
 from click.testing import CliRunner
 
 from infernet_node.cli import main
-from infernet_node.config import ConfigError, Role, parse_config
+from infernet_node.config import (
+    Config,
+    ConfigError,
+    FleetConfig,
+    LogConfig,
+    Role,
+    StoreConfig,
+    parse_config,
+)
+from infernet_node.doctor import Finding, examine
 from infernet_node.start_error import StartError
 from scripts.processes import free_port
 from test.support.brokers import NATS, REDIS, require
@@ -415,3 +424,46 @@ class TestConfiguration:
             with pytest.raises(StartError, match=r"store\.url: .*sqlite is in use by process"):
                 async with running_node(config, tmp_path):
                     raise AssertionError("started")
+
+
+class TestDoctor:
+    """``infernet-node doctor`` says whether processes can be woken."""
+
+    @pytest.fixture
+    async def examined(self, tmp_path: Path) -> AsyncIterator[Any]:
+        async with schema_url() as store:
+
+            async def examined(broker: str | None, **changes: Any) -> dict[str, Finding]:
+                config = Config(
+                    store=StoreConfig(url=store),
+                    fleet=FleetConfig(broker=broker, channel=f"test-{uuid4().hex[:12]}"),
+                    **changes,
+                )
+                return {finding.subject: finding for finding in await examine(config, None)}
+
+            yield examined
+
+    @pytest.mark.parametrize("broker", [None, REDIS, NATS])
+    async def test_a_broker_that_passes_messages_on(
+        self, examined: Any, broker: str | None
+    ) -> None:
+        if broker:
+            await require(broker)
+        found = (await examined(broker))["broker"]
+        assert (found.fix, found.text.endswith("passes messages on")) == (None, True)
+
+    async def test_a_broker_that_is_not_there(self, examined: Any) -> None:
+        nowhere = f"nats://t0ken@127.0.0.1:{free_port()}"
+        found = (await examined(nowhere))["broker"]
+        assert "passes nothing on" in found.text
+        assert "start it, or correct fleet.broker" in found.fix
+        assert "t0ken" not in found.line
+
+    async def test_nobody_is_to_be_woken(self, examined: Any) -> None:
+        found = (await examined("memory://"))["broker"]
+        assert found.fix is None
+        assert found.text == "none: processes find each other's work by looking for it"
+
+    async def test_a_process_alone_has_none(self, tmp_path: Path) -> None:
+        alone = Config(log=LogConfig(path=str(tmp_path / "node.log")))
+        assert [each.subject for each in await examine(alone, None)] == ["store"]
