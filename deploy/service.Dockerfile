@@ -3,9 +3,14 @@
 #   docker build -f deploy/service.Dockerfile -t your_org/tgi_client_inference_service .
 #
 # Another base image, such as one of a private registry: --build-arg PYTHON_IMAGE=…
+# Another source of Python packages: --build-arg PIP_INDEX_URL=…; or, with the packages in a directory
+# of the base image and no network, PIP_NO_INDEX=1 and PIP_FIND_LINKS=/directory.
 ARG PYTHON_IMAGE=python:3.11-slim
 
 FROM ${PYTHON_IMAGE} AS build
+ARG PIP_INDEX_URL
+ARG PIP_NO_INDEX
+ARG PIP_FIND_LINKS
 WORKDIR /source
 COPY requirements/service.lock requirements/service.lock
 RUN python -m venv /opt/tgi-service \

@@ -1,10 +1,11 @@
 """A whole stack in real processes, with a TGI server that tests can turn against it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import aiodocker
 import pytest
 import requests
 from web3.contract import Contract
@@ -17,6 +18,7 @@ from scripts.deployment import CONTAINER, create
 from scripts.processes import free_port
 from scripts.stack import Ports, Stack
 from test.support.mock_tgi import MockTGI
+from test.support.real_docker import docker_url
 
 T = TypeVar("T")
 
@@ -39,6 +41,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def tgi_server() -> Iterator[MockTGI]:
     with MockTGI() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def docker_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """What ``DOCKER_HOST`` must be to reach a Docker Engine."""
+    with docker_url(tmp_path_factory.mktemp("engine")) as url:
+        yield url
+
+
+@pytest.fixture
+async def docker(docker_host: str) -> AsyncIterator[aiodocker.Docker]:
+    async with aiodocker.Docker(url=docker_host) as docker:
+        yield docker
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Managed containers on a real Docker Engine, with an image made here."""
 
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,7 @@ from aiodocker.exceptions import DockerError
 from scripts.processes import free_port
 from test.support.image_registry import ImageRegistry
 from test.support.node_process import NodeProcess, configure, started
-from test.support.real_docker import APPLETS, archive, build, docker_url, files
-
-
-@pytest.fixture(scope="session")
-def docker_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with docker_url(tmp_path_factory.mktemp("engine")) as url:
-        yield url
-
-
-@pytest.fixture
-async def docker(docker_host: str) -> AsyncIterator[aiodocker.Docker]:
-    async with aiodocker.Docker(url=docker_host) as docker:
-        yield docker
+from test.support.real_docker import APPLETS, archive, build, files
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import aiodocker
 import pytest
@@ -106,21 +107,26 @@ def archive(content: Mapping[str, bytes], applets: tuple[str, ...] = ()) -> byte
     return packed.getvalue()
 
 
+async def import_tree(docker: aiodocker.Docker, image: str, tree: IO[bytes]) -> None:
+    """Makes an image out of a tar file, as `docker import` does."""
+    repository, _, tag = image.rpartition(":")
+    # aiodocker has no method for it.
+    async with docker._query(
+        "images/create",
+        "POST",
+        params={"fromSrc": "-", "repo": repository, "tag": tag},
+        data=tree,
+        headers={"Content-Type": "application/x-tar"},
+    ) as response:
+        await response.read()
+
+
 async def build(docker: aiodocker.Docker, image: str) -> None:
     """Imports busybox as a base, and builds the serving image on it."""
     content = files()
     base = f"{image}-base"
     tree = archive({"bin/busybox": content.pop("bin/busybox")}, APPLETS)
-    repository, _, tag = base.rpartition(":")
-    # aiodocker has no method for `docker import`.
-    async with docker._query(
-        "images/create",
-        "POST",
-        params={"fromSrc": "-", "repo": repository, "tag": tag},
-        data=io.BytesIO(tree),
-        headers={"Content-Type": "application/x-tar"},
-    ) as response:
-        await response.read()
+    await import_tree(docker, base, io.BytesIO(tree))
     recipe = f'FROM {base}\nCOPY service.sh main.sh /\nENTRYPOINT ["/main.sh"]\nCMD ["nothing"]\n'
     context = io.BytesIO(archive({**content, "Dockerfile": recipe.encode()}))
     await docker.images.build(fileobj=context, encoding="identity", tag=image)
@@ -136,8 +142,6 @@ def _own_engine(directory: Path) -> Iterator[str]:
         f"--data-root={directory / 'data'}",
         f"--exec-root={directory / 'exec'}",
         f"--pidfile={directory / 'pid'}",
-        # Works everywhere, at the price of copies.
-        "--storage-driver=vfs",
         # Ports are published by its proxy, so the firewall of the machine stays as it is.
         "--iptables=false",
         "--ip-masq=false",
