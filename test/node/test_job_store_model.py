@@ -1,23 +1,34 @@
 """The job store against a model that is a dictionary, with crashes between any two steps.
 
 A crash is a store that forgets its memory without a word and reads its file again: what was
-answered before must still be true, and nothing else.
+answered before must still be true, and nothing else. It also comes in the middle of a write, before
+its commit or between the commit and whoever waits for it.
 """
 
 import asyncio
 import tempfile
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    multiple,
+    rule,
+)
 
 from infernet_node.store.database import Database
 from infernet_node.store.job import Job, JobKind
 from infernet_node.store.jobs import JobStore, ReportRefusedError
+from infernet_node.store.sqlite_thread import SqliteThread
 from infernet_protocol.messages import ContainerOutput, ContainerResult, JobStatus
 
 T = TypeVar("T")
@@ -37,6 +48,23 @@ class Known:
     attempts: int = 1
 
 
+class ProcessGoneError(Exception):
+    """Stands for the end of the process: nobody hears of what was being written."""
+
+
+class DyingThread(SqliteThread):
+    """Commits one more transaction, or not even that."""
+
+    def __init__(self, thread: SqliteThread, *, commits: bool) -> None:
+        self._real = thread
+        self._commits = commits
+
+    async def run(self, work: Any) -> Any:
+        if self._commits:
+            await self._real.run(work)
+        raise ProcessGoneError
+
+
 class StoreMachine(RuleBasedStateMachine):
     """Every public operation of the store, in any order."""
 
@@ -47,6 +75,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.directory = tempfile.TemporaryDirectory()
         self.known: dict[str, Known] = {}
+        self.names = count()
         self.open()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -65,18 +94,44 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(target=jobs, owner=OWNERS, kind=st.sampled_from([JobKind.JOB, JobKind.STREAM]))
     def insert(self, owner: str, kind: JobKind) -> str:
-        job_id = f"job-{len(self.known)}"
+        job_id = f"job-{next(self.names)}"
         self.run(self.store.insert(make(job_id, owner, kind), b"{}"))
         self.known[job_id] = Known(owner, kind)
         return job_id
 
-    @rule(target=jobs, owner=OWNERS)
-    def insert_and_die_before_the_answer(self, owner: str) -> str:
-        job_id = f"job-{len(self.known)}"
-        self.run(self.store.insert(make(job_id, owner, JobKind.JOB), b"{}"))
-        self.known[job_id] = Known(owner, JobKind.JOB)
+    def die_in(self, work: Coroutine[Any, Any, Any], *, commits: bool) -> None:
+        """Begins a write that this process does not see the end of, and lets the next one start."""
+        thread = self.database._thread
+        assert thread is not None
+        self.database._thread = DyingThread(thread, commits=commits)
+        with pytest.raises(ProcessGoneError):
+            self.run(work)
+        self.database._thread = thread
+
+    @rule(target=jobs, owner=OWNERS, commits=st.booleans())
+    def die_in_an_insert(self, owner: str, commits: bool) -> Any:
+        job_id = f"job-{next(self.names)}"
+        work = self.store.insert(make(job_id, owner, JobKind.JOB), b"{}")
+        self.die_in(work, commits=commits)
+        if commits:
+            self.known[job_id] = Known(owner, JobKind.JOB)
         self.crash()
-        return job_id
+        return job_id if commits else multiple()
+
+    @rule(job_id=jobs, status=STATUSES, answer=ANSWERS, ends=st.booleans(), commits=st.booleans())
+    def die_in_a_change(
+        self, job_id: str, status: JobStatus, answer: Any, ends: bool, commits: bool
+    ) -> None:
+        known, job = self.known[job_id], self.job(job_id)
+        results: list[ContainerResult] = [ContainerOutput(container="a", output=answer)]
+        if ends:
+            self.die_in(self.store.finish(job, status, results, 9.0), commits=commits)
+        else:
+            self.die_in(self.store.record(job, results), commits=commits)
+        if commits and known.status == "running":
+            known.results = results
+            known.status = status if ends else "running"
+        self.crash()
 
     @rule(job_id=jobs, answer=ANSWERS)
     def record(self, job_id: str, answer: Any) -> None:
@@ -114,6 +169,11 @@ class StoreMachine(RuleBasedStateMachine):
             known.status = status
         else:
             self.known[job_id] = Known(owner, JobKind.REPORTED, status)
+
+    @rule(job_id=consumes(jobs))
+    def delete(self, job_id: str) -> None:
+        self.run(self.store.delete(self.job(job_id)))
+        del self.known[job_id]
 
     @rule(job_id=jobs)
     def a_container_reports_a_job_of_the_node(self, job_id: str) -> None:
@@ -163,6 +223,17 @@ class StoreMachine(RuleBasedStateMachine):
                     known.status,
                     known.results,
                 )
+
+    @invariant()
+    def ids_are_listed_by_status(self) -> None:
+        for owner in ("ip", "key:alice"):
+            for status in ("running", "success", "failed"):
+                expected = {
+                    id
+                    for id, known in self.known.items()
+                    if (known.owner, known.status) == (owner, status)
+                }
+                assert set(self.run(self.store.ids(owner, [status]))) == expected
 
     @invariant()
     def so_many_run(self) -> None:
