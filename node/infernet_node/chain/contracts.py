@@ -12,7 +12,7 @@ from eth_utils.crypto import keccak
 from infernet_node.chain.requests import Request
 from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import RevertError, RpcError
-from infernet_node.chain.words import unpack_array
+from infernet_node.chain.words import arguments, unpack_array
 from infernet_protocol.delegation import Signature
 from infernet_protocol.hashing import delegation_key, interval_key, response_key
 from infernet_protocol.output import Delivery
@@ -217,7 +217,8 @@ class Coordinator:
         self, subscription_id: int, interval: int, delivery: Delivery, node_wallet: str
     ) -> bytes:
         """Returns the call data of a delivery to an existing subscription."""
-        return DELIVER_COMPUTE.encode(subscription_id, interval, *delivery, node_wallet)
+        values = (subscription_id, interval, *delivery, node_wallet)
+        return DELIVER_COMPUTE.selector + arguments(*values)
 
     def deliver_delegated(
         self,

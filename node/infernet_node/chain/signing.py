@@ -4,10 +4,10 @@ eth-account does the same in five times the processor time, most of which goes i
 every field again; a node that delivers a hundred answers a second notices.
 """
 
-import rlp
 from coincurve import PrivateKey
 from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
+from rlp.codec import encode_raw
 
 from infernet_node.chain.fees import Fees
 from infernet_node.chain.journal import Entry, Signed
@@ -76,9 +76,8 @@ class Signer:
 
 
 def _encoded(items: list[Item]) -> bytes:
-    return bytes(
-        rlp.encode([_big_endian(item) if isinstance(item, int) else item for item in items])
-    )
+    fields = [_big_endian(item) if isinstance(item, int) else item for item in items]
+    return bytes(encode_raw(fields))
 
 
 def _big_endian(number: int) -> bytes:

@@ -1,7 +1,7 @@
-"""The Subscription struct as the 11 words of its ABI encoding, many a second.
+"""The Subscription struct and the arguments of deliveries as words of their ABI encoding.
 
-The general codec of eth-abi takes 50 times as long, which a chain with a hundred thousand
-subscriptions turns into minutes.
+The general codec of eth-abi takes 10 to 50 times as long, which a chain with a hundred thousand
+subscriptions turns into minutes, and a hundred answers a second into a hundredth of a core.
 """
 
 from functools import lru_cache
@@ -75,6 +75,23 @@ def unpack_array(returned: bytes) -> list[Subscription]:
     if offset != WORD or len(returned) != _HEAD + count * SIZE:
         raise ValueError("not an array of subscriptions")
     return [unpack(returned[at : at + SIZE]) for at in range(_HEAD, len(returned), SIZE)]
+
+
+def arguments(*values: int | str | bytes) -> bytes:
+    """Returns the ABI encoding of arguments: unsigned numbers, addresses (text) and ``bytes``."""
+    heads: list[bytes] = []
+    tails: list[bytes] = []
+    end = len(values) * WORD
+    for value in values:
+        if isinstance(value, int):
+            heads.append(value.to_bytes(WORD, "big"))
+        elif isinstance(value, str):
+            heads.append(_address_word(value))
+        else:
+            heads.append(end.to_bytes(WORD, "big"))
+            tails += (len(value).to_bytes(WORD, "big"), value, bytes(-len(value) % WORD))
+            end += WORD + len(value) + -len(value) % WORD
+    return b"".join(heads + tails)
 
 
 def _address_word(address: str) -> bytes:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from eth_account import Account
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infernet_node.chain.fees import Fees
@@ -33,6 +33,7 @@ prices = st.integers(0, 2**70)
 fees = st.builds(Fees, max_fee=prices, tip=st.one_of(st.none(), prices))
 
 
+@settings(deadline=None)
 @given(
     fees=fees,
     nonce=st.integers(0, 2**64 - 1),

@@ -3,10 +3,10 @@
 import pytest
 from eth_abi.abi import decode, encode
 from eth_utils.address import to_checksum_address
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from infernet_node.chain.words import pack, unpack, unpack_array
+from infernet_node.chain.words import arguments, pack, unpack, unpack_array
 from infernet_protocol.subscription import ABI_TYPE, Subscription
 
 addresses = st.binary(min_size=20, max_size=20).map(to_checksum_address)
@@ -27,6 +27,7 @@ subscriptions = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(subscriptions)
 def test_words_are_the_abi_encoding(subscription: Subscription) -> None:
     assert pack(subscription) == encode([ABI_TYPE], [subscription.to_abi()])
@@ -36,6 +37,18 @@ def test_words_are_the_abi_encoding(subscription: Subscription) -> None:
     )
 
 
+@settings(deadline=None)
+@given(uint32, uint32, st.binary(max_size=70), st.binary(max_size=70), addresses)
+def test_arguments_are_the_abi_encoding(
+    subscription_id: int, interval: int, one: bytes, two: bytes, wallet: str
+) -> None:
+    values = (subscription_id, interval, one, two, b"", wallet)
+    types = ["uint32", "uint32", "bytes", "bytes", "bytes", "address"]
+
+    assert arguments(*values) == encode(types, values)
+
+
+@settings(deadline=None)
 @given(st.lists(subscriptions, max_size=4))
 def test_an_array_is_read_as_the_codec_reads_it(several: list[Subscription]) -> None:
     returned = encode([f"{ABI_TYPE}[]"], [[each.to_abi() for each in several]])
