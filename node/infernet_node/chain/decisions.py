@@ -116,6 +116,16 @@ _DECISIONS = {
 }
 
 
+ANSWERED = frozenset({"IntervalCompleted", "NodeRespondedAlready"})
+"""Errors that the Coordinator checks for before it looks at payments and proofs."""
+BEFORE_PROOF = ANSWERED | {
+    *("InvalidWallet", "UnsupportedVerifierToken"),
+    *("InsufficientFunds", "InsufficientBalance", "TransferFailed", "ETHTransferFailed"),
+}
+"""Errors that it checks for before it asks the verifier, so that they say something although the
+proof is made up. Not the allowance: the node grants its own only when there is a proof to back."""
+
+
 def decide(error: RevertError, step: Step) -> Decision:
     """Returns what a refused simulation means.
 

@@ -5,7 +5,6 @@ after a crash repeats at most the step that was not recorded.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
@@ -19,7 +18,14 @@ from infernet_node.chain.compute import (
     UnknownContainersError,
 )
 from infernet_node.chain.contracts import Consumer, Coordinator, answer, read
-from infernet_node.chain.decisions import Action, Step, decide, is_allowed
+from infernet_node.chain.decisions import (
+    ANSWERED,
+    BEFORE_PROOF,
+    Action,
+    Step,
+    decide,
+    is_allowed,
+)
 from infernet_node.chain.delegations import Delegation, Delegations
 from infernet_node.chain.escrow import Escrow, EscrowError
 from infernet_node.chain.fulfilments import REORGANISED, Fulfilment, Fulfilments
@@ -36,6 +42,13 @@ from infernet_node.chain.rpc_errors import (
     or_raise,
 )
 from infernet_node.chain.stages import Stage
+from infernet_node.chain.time_limits import (
+    FIRST_PAUSE,
+    deadline,
+    is_out_of_time,
+    is_over,
+    pauses,
+)
 from infernet_node.chain.transactions import Transactions
 from infernet_protocol.output import Delivery
 
@@ -43,14 +56,7 @@ log = structlog.get_logger(__name__)
 
 MAX_REVERTS = 3
 """Transactions that may fail on chain before an interval is given up."""
-CALLBACK_PATIENCE = 3600
-"""Seconds after which a callback that cannot be answered is given up; trouble in reaching
-the chain does not count."""
-_FIRST_PAUSE = 1.0
-_LONGEST_PAUSE = 30.0
 _REHEARSED = Delivery(b"", bytes(32), b"")
-_ANSWERED = frozenset({"IntervalCompleted", "NodeRespondedAlready"})
-"""Errors that the Coordinator checks for before it looks at payments and proofs."""
 
 
 class NotNowError(Exception):
@@ -115,29 +121,29 @@ class Fulfiller:
         Raises:
             RowMovedError: the row was taken away, as after a reorganisation.
         """
-        pauses = _pauses()
+        waits = pauses()
         while row.open:
             before = row.stage
             try:
                 row = await self._advance(row)
             except NotNowError as obstacle:
-                row = await self._put_off(row, obstacle, pauses)
+                row = await self._put_off(row, obstacle, waits)
             except (TransportError, RefusedError) as error:
                 log.warning("Chain request failed", id=row.label, stage=row.stage, error=str(error))
-                await asyncio.sleep(next(pauses))
+                await asyncio.sleep(next(waits))
             if row.stage is not before:
-                pauses = _pauses()
+                waits = pauses()
         return row
 
     async def _put_off(
-        self, row: Fulfilment, obstacle: NotNowError, pauses: Iterator[float]
+        self, row: Fulfilment, obstacle: NotNowError, waits: Iterator[float]
     ) -> Fulfilment:
         reason = str(obstacle)
-        if self._is_out_of_time(row):
+        if is_out_of_time(row):
             return await self._end(row, Stage.FAILED, reason)
         if row.reason != reason:
             row = await self._fulfilments.move(row, row.stage, reason=reason)
-        await asyncio.sleep(obstacle.pause or next(pauses))
+        await asyncio.sleep(obstacle.pause or next(waits))
         return row
 
     async def _advance(self, row: Fulfilment) -> Fulfilment:
@@ -147,7 +153,7 @@ class Fulfiller:
             entry = await self._transactions.find(row.reference)
             if entry is not None:
                 return await self._submitted(row, entry)  # a crash came between the two records
-        if self._is_over(row, self._clock.now):
+        if is_over(row, self._clock.now):
             return await self._end(row, Stage.EXPIRED, "its interval is over")
         if self._transactions.trouble:
             raise NotNowError(self._transactions.trouble)
@@ -155,7 +161,7 @@ class Fulfiller:
             return await self._deliver(row)
         if down := self._compute.down(row):
             # To look costs nothing, and they may be back at any moment.
-            raise NotNowError(f"not running: {', '.join(down)}", pause=_FIRST_PAUSE)
+            raise NotNowError(f"not running: {', '.join(down)}", pause=FIRST_PAUSE)
         if row.stage is Stage.DUE:
             return await self._prepare(row)
         return await self._answer(row)
@@ -173,12 +179,12 @@ class Fulfiller:
         *results, rehearsal = results
         known, paid = results[: len(state)], results[len(state) :]
         reverted = isinstance(rehearsal, RevertError)
-        answered = reverted and rehearsal.name in _ANSWERED
+        answered = reverted and rehearsal.name in ANSWERED
         shortcoming = self._payments.judge(row.label, row.subscription, paid)
         if shortcoming and not answered:
             log.error(shortcoming.message, wallet=shortcoming.wallet)
             return await self._act(row, shortcoming.action, shortcoming.message)
-        if reverted and (answered or not row.subscription.requires_proof):
+        if reverted and (rehearsal.name in BEFORE_PROOF or not row.subscription.requires_proof):
             row, refused = await self._refused(row, rehearsal, Step.REHEARSAL)
             if refused:
                 return row
@@ -189,7 +195,10 @@ class Fulfiller:
         )
         if row.delivery is not None and row.inputs == inputs:
             return await self._fulfilments.move(row, Stage.COMPUTED, reason=None)
-        row = await self._fulfilments.move(row, Stage.INPUTS, inputs=inputs, reason=None)
+        # What was answered to another input before a reorganisation is no answer to this one.
+        row = await self._fulfilments.move(
+            row, Stage.INPUTS, inputs=inputs, delivery=None, reason=None
+        )
         self._reached("inputs recorded")
         return row
 
@@ -221,14 +230,12 @@ class Fulfiller:
     # Computed: does the contract take it?
 
     async def _deliver(self, row: Fulfilment) -> Fulfilment:
-        if self._is_over(row, self._clock.next):
+        if is_over(row, self._clock.next):
             return await self._end(row, Stage.EXPIRED, "the next block is in another interval")
         assert row.delivery is not None, "a computed row has a delivery"
         await self._back_proof(row)
         data = self._call_data(row, await self._delegation(row), row.delivery)
-        intent = Intent(
-            row.reference, self._coordinator.address, data, deadline=self._deadline(row)
-        )
+        intent = Intent(row.reference, self._coordinator.address, data, deadline=deadline(row))
         try:
             entry = await self._transactions.submit(intent, self._clock.head)
         except RevertError as error:
@@ -392,24 +399,3 @@ class Fulfiller:
             "gas": hex(self._max_gas_limit),
         }
         return Request("eth_call", (call, "latest"))
-
-    def _deadline(self, row: Fulfilment) -> int | None:
-        """Chain time at which the interval is over; a callback's never is."""
-        if row.subscription.is_callback:
-            return None
-        return row.subscription.interval_start(row.interval + 1)
-
-    def _is_over(self, row: Fulfilment, now: int) -> bool:
-        deadline = self._deadline(row)
-        return deadline is not None and now >= deadline
-
-    def _is_out_of_time(self, row: Fulfilment) -> bool:
-        patience = CALLBACK_PATIENCE if row.subscription.is_callback else row.subscription.period
-        return time.time() - row.created_at > patience
-
-
-def _pauses() -> Iterator[float]:
-    pause = _FIRST_PAUSE
-    while True:
-        yield pause
-        pause = min(pause * 2, _LONGEST_PAUSE)

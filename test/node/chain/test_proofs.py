@@ -9,7 +9,7 @@ from infernet_node.config import ContainerConfig
 from infernet_protocol.subscription import ZERO_ADDRESS
 from test.node.chain.lane import send_elsewhere
 from test.node.chain.market import PRICE, Market, Terms, token, verifier
-from test.node.chain.world import CONTAINER, DEPLOYER, NODE, Chain, Log, Node, Pipeline
+from test.node.chain.world import CONTAINER, DEPLOYER, NODE, REQUESTER, Chain, Log, Node, Pipeline
 from test.support.contracts import create
 
 
@@ -233,3 +233,42 @@ async def test_income_stays_apart_by_token_and_outlives_the_process(
 
     found = {income.token: income.earned for income in await paid_node.service.income()}
     assert found == {ZERO_ADDRESS: 2 * PRICE, currency: PRICE}
+
+
+async def test_money_that_is_locked_for_another_proof_is_not_counted_on(
+    chain: Chain, market: Market, paid_node: Node, pipeline: Pipeline, log: Log
+) -> None:
+    market.fund(paid_node.wallet["payment_address"], 5 * PRICE)
+    optimistic = verifier(chain, mode=0)
+    wallet = market.wallet(REQUESTER)
+    market.fund(wallet, PRICE + PRICE // 2)
+    market.approve(wallet, 10 * PRICE)
+    first = market.request(Terms(wallet, verifier=optimistic))
+    await paid_node.until(lambda: log.has("interval answered"))
+    assert market.balance(wallet) >= PRICE  # and most of it is locked
+
+    for terms in (Terms(wallet), Terms(wallet, verifier=optimistic)):
+        market.request(terms)
+    await paid_node.until(lambda: log.count("insufficient funds") >= 2)
+    assert len(pipeline.runs) == 1
+
+    give_verdict(chain, optimistic, first, valid=False)
+    market.fund(wallet, 5 * PRICE)
+    await paid_node.until(lambda: chain.deliveries() == 3)
+
+    assert chain.reverted() == 0
+
+
+async def test_without_collateral_of_its_own_the_node_computes_nothing_that_needs_it(
+    chain: Chain, market: Market, paid_node: Node, pipeline: Pipeline, log: Log
+) -> None:
+    own = paid_node.wallet["payment_address"]
+    market.request(Terms(market.paying_wallet(), verifier=verifier(chain, mode=1)))
+    await paid_node.until(lambda: log.has("insufficient funds"))
+    assert pipeline.runs == []
+
+    market.fund(own, PRICE)
+    await paid_node.until(lambda: chain.deliveries() == 1)
+
+    assert market.withdrawable_by_node(own, 2 * PRICE)
+    assert chain.reverted() == 0
