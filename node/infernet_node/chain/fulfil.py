@@ -195,10 +195,7 @@ class Fulfiller:
         )
         if row.delivery is not None and row.inputs == inputs:
             return await self._fulfilments.move(row, Stage.COMPUTED, reason=None)
-        # What was answered to another input before a reorganisation is no answer to this one.
-        row = await self._fulfilments.move(
-            row, Stage.INPUTS, inputs=inputs, delivery=None, reason=None
-        )
+        row = await self._fulfilments.asked(row, inputs)
         self._reached("inputs recorded")
         return row
 

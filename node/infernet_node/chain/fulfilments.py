@@ -185,6 +185,8 @@ class Fulfilments:
             "subscription": subscription,
             "sends": row.sends + 1,
         }
+        if _task(row.subscription) != _task(subscription):
+            changes["delivery"] = None
         return await self._move(connection, row, **changes)
 
     async def begin_delegated(
@@ -229,6 +231,10 @@ class Fulfilments:
         """
         changes["stage"] = stage
         return await self._database.shared.write(self._move_all, (row, changes))
+
+    async def asked(self, row: Fulfilment, inputs: bytes) -> Fulfilment:
+        """Records the inputs. What was answered to other ones before a reorganisation is void."""
+        return await self.move(row, Stage.INPUTS, inputs=inputs, delivery=None, reason=None)
 
     async def open(self) -> list[Fulfilment]:
         """Rows that still need work."""
@@ -313,6 +319,11 @@ def _new(
     )
 
 
+def _task(subscription: Subscription) -> tuple[bytes, bool]:
+    """What an answer depends on beside the inputs."""
+    return subscription.container_id, subscription.requires_proof
+
+
 def _columns(row: Fulfilment, changes: Iterable[str]) -> dict[str, Any]:
     """The columns behind some fields."""
     columns: dict[str, Any] = {}
@@ -322,7 +333,8 @@ def _columns(row: Fulfilment, changes: Iterable[str]) -> dict[str, Any]:
             case "subscription":
                 columns["struct"] = pack(value)
             case "delivery":
-                for part, content in value._asdict().items():
+                parts = value or (None, None, None)
+                for part, content in zip(Delivery._fields, parts, strict=True):
                     columns[f"delivery_{part}"] = content
             case "reason":
                 columns["reason"] = value and value[:500]

@@ -24,9 +24,10 @@ class Terms:
     verifier: str = ZERO_ADDRESS
     period: int = 0
     frequency: int = 1
+    container: str = CONTAINER
 
     def values(self) -> tuple[Any, ...]:
-        head = (CONTAINER, self.frequency, self.period, 1, False)
+        head = (self.container, self.frequency, self.period, 1, False)
         return (*head, self.token, self.amount, self.wallet, self.verifier)
 
 

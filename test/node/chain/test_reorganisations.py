@@ -1,8 +1,13 @@
 """Blocks that disappear take nothing with them but what was in them."""
 
+import asyncio
+
 import pytest
 
-from test.node.chain.world import NODE, Chain, Log, Node, Pipeline
+from infernet_node.config import ContainerConfig
+from infernet_protocol.subscription import ZERO_ADDRESS
+from test.node.chain.market import Market, Terms
+from test.node.chain.world import CONTAINER, NODE, Chain, Log, Node, Pipeline
 from test.support.anvil import run_anvil
 
 
@@ -41,6 +46,46 @@ async def test_an_id_that_comes_back_as_another_question_gets_its_own_answer(
     assert chain.answer(second) == "echo: the new question"
     assert chain.deliveries() == 1
     assert chain.reverted() == 0
+
+
+async def test_an_answer_to_the_old_question_is_not_taken_for_one_to_the_new(
+    chain: Chain, node: Node, pipeline: Pipeline, log: Log
+) -> None:
+    before = chain.anvil.rpc("evm_snapshot")
+    chain.ask("the old question")
+    await node.until(lambda: chain.pending_of(NODE) == 1, mine=False)
+    chain.reorganise(before)
+    before, pipeline.gate = chain.anvil.rpc("evm_snapshot"), asyncio.Event()
+    chain.ask("the new question")
+    await node.until(lambda: len(pipeline.runs) == 2)
+    # The new question's input is recorded, its answer is not, and the old answer once was.
+    chain.reorganise(before)
+    subscription_id = chain.ask("the new question")
+    await node.until(lambda: log.count("chain reorganised") == 2, mine=False)
+    pipeline.gate.set()
+
+    await node.until(lambda: chain.deliveries() == 1)
+
+    assert chain.answer(subscription_id) == "echo: the new question"
+
+
+async def test_a_request_that_comes_back_to_another_container_is_computed_again(
+    chain: Chain, node: Node, pipeline: Pipeline
+) -> None:
+    await node.stop()
+    ids = (CONTAINER, "other")
+    node.containers = [ContainerConfig(id=id_, url="http://unused.invalid") for id_ in ids]
+    await node.start()
+    market = Market(chain)
+    before = chain.anvil.rpc("evm_snapshot")
+    market.request(Terms(wallet=ZERO_ADDRESS, amount=0))
+    await node.until(lambda: chain.pending_of(NODE) == 1, mine=False)
+    chain.reorganise(before)
+
+    market.request(Terms(wallet=ZERO_ADDRESS, amount=0, container="other"))
+    await node.until(lambda: chain.deliveries() == 1)
+
+    assert [run["containers"] for run in pipeline.runs] == [(CONTAINER,), ("other",)]
 
 
 async def test_a_request_that_comes_back_unchanged_is_not_computed_again(
