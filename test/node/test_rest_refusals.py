@@ -74,6 +74,26 @@ async def test_w_41_malformed(node: NodeUnderTest, path: str, body: bytes, error
     assert answer["error"].startswith(error)
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/jobs"),
+        ("POST", "/api/jobs/batch"),
+        ("POST", "/api/jobs/stream"),
+        ("PUT", "/api/status"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["gzip", "br"])
+async def test_w_41_compressed(node: NodeUnderTest, method: str, path: str, encoding: str) -> None:
+    headers = {"Content-Encoding": encoding}
+    async with node.session.request(
+        method, node.url + path, data=b"\x1f\x8b\x08\x00", headers=headers
+    ) as response:
+        assert response.status == 415
+        error = f"Content-Encoding: {encoding} is not read here; send plain JSON"
+        assert await response.json() == {"error": error}
+
+
 async def test_w_28_too_long_a_pipeline(node: NodeUnderTest) -> None:
     body = {"containers": ["one"] * 17, "data": {}}
     assert await node.post("/api/jobs", body) == (

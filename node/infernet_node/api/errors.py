@@ -83,6 +83,12 @@ class TooLargeError(ApiError):
     status = 413
 
 
+class EncodedError(ApiError):
+    """The body is compressed."""
+
+    status = 415
+
+
 class InternalError(ApiError):
     """The node failed; the cause is in its log."""
 

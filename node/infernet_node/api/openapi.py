@@ -22,12 +22,13 @@ _REFUSALS = {
     408: "The body did not arrive in time.",
     409: "The request contradicts what is stored.",
     413: "The body is longer than the node reads.",
+    415: "The body is compressed.",
     422: "The Idempotency-Key came with another request before.",
     429: "The caller asks too often; Retry-After says when to try again.",
     500: "The node failed; the cause is in its log.",
     503: "The node has no room or no running container; Retry-After says when to try again.",
 }
-_BODY = (400, 401, 405, 408, 413, 429, 500, 503)
+_BODY = (400, 401, 405, 408, 413, 415, 429, 500, 503)
 
 
 async def describe(request: Request, caller: Caller) -> Response:
@@ -97,7 +98,7 @@ def _create_batch() -> dict[str, Any]:
     return _operation(
         "Ask for many jobs",
         _json("The outcome of each, in their order.", array_of(outcome)),
-        refusals=(400, 401, 408, 413, 429, 500),
+        refusals=(400, 401, 408, 413, 415, 429, 500),
         parameters=[_IDEMPOTENCY_KEY],
         body=array_of(named("Request"), most=1000),
     )
@@ -172,7 +173,7 @@ def _report_status() -> dict[str, Any]:
     return _operation(
         "A container records a job that it runs on its own",
         _json("Recorded.", {"type": "null"}),
-        refusals=(400, 403, 408, 409, 413, 500),
+        refusals=(400, 403, 408, 409, 413, 415, 500),
         body=named("StatusReport"),
     )
 

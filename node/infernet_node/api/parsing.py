@@ -9,7 +9,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
-from infernet_node.api.errors import MalformedError, SlowBodyError, TooLargeError
+from infernet_node.api.errors import (
+    EncodedError,
+    MalformedError,
+    SlowBodyError,
+    TooLargeError,
+)
 from infernet_node.config import ContainerConfig
 from infernet_node.config.types import Address
 from infernet_node.guardian import DelegatedRequest
@@ -39,10 +44,14 @@ async def read_json(request: Request, max_bytes: int) -> Any:
     """Returns the body's JSON value, whatever content type it claims.
 
     Raises:
+        EncodedError: if the body is compressed; then its length says nothing.
         TooLargeError: if the body is longer than ``max_bytes``.
         SlowBodyError: if it takes more than a minute to arrive.
         MalformedError: if it is no JSON.
     """
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise EncodedError(f"Content-Encoding: {encoding[:40]} is not read here; send plain JSON")
     try:
         async with asyncio.timeout(_BODY_SECONDS):
             body = await _read(request, max_bytes)
