@@ -19,6 +19,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infernet_node.chain.columns import RowId, Wei
@@ -88,6 +89,14 @@ class Delegations:
         Returns:
             The row that owner and nonce have, and whether it is new.
         """
+        try:
+            return await self._accept(subscription, signature, data)
+        except IntegrityError:  # another process was first: its row is there now
+            return await self._accept(subscription, signature, data)
+
+    async def _accept(
+        self, subscription: Subscription, signature: Signature, data: dict[str, Any]
+    ) -> tuple[Delegation, bool]:
         same = (
             _delegations.c.owner == subscription.owner,
             _delegations.c.nonce == signature.nonce,

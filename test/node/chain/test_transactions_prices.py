@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from eth_account.signers.local import LocalAccount
+from eth_utils.address import to_checksum_address
 
 from infernet_node.chain.fees import LOCAL
 from infernet_node.chain.journal import Intent, State
@@ -18,6 +19,7 @@ from test.node.chain.lane import (
     received,
     settle,
 )
+from test.node.chain.world import NODE, Chain, Node, Pipeline
 from test.support.anvil import Anvil
 
 
@@ -135,3 +137,28 @@ async def test_a_chain_without_base_fee_gets_legacy_transactions(
 
     assert entry.state is State.FINAL
     assert anvil.rpc("eth_getTransactionByHash", entry.mined_hash)["type"] == "0x0"
+
+
+async def test_no_price_of_a_node_is_above_its_setting(
+    chain: Chain, database_url: str, pipeline: Pipeline
+) -> None:
+    node = Node(chain, database_url, pipeline, wallet={"max_fee_gwei": 1.5})
+    await node.start()
+    chain.anvil.rpc("anvil_setNextBlockBaseFeePerGas", hex(10**9))
+    subscription_id = chain.ask("at what price?")
+
+    def answered() -> bool:
+        chain.anvil.rpc("anvil_setNextBlockBaseFeePerGas", hex(10**9))
+        return chain.deliveries(subscription_id) == 1
+
+    await node.until(answered)
+
+    await node.stop()
+    (prices,) = {
+        (int(sent["maxFeePerGas"], 16), int(sent["maxPriorityFeePerGas"], 16))
+        for number in range(chain.anvil.number + 1)
+        for sent in chain.anvil.rpc("eth_getBlockByNumber", hex(number), True)["transactions"]
+        if to_checksum_address(sent["from"]) == NODE
+    }
+    assert prices[0] == 1_500_000_000
+    assert prices[1] <= prices[0]
