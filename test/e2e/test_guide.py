@@ -1,5 +1,6 @@
 """The guide and the page of the client, block by block as printed, against the running stack."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from scripts.chain import Sender
 from scripts.deployment import create
 from scripts.processes import Process, answers, free_port
 from scripts.stack import BIN, ROOT, START_SECONDS, Stack, bound_to
-from test.docs.blocks import blocks
+from test.docs.blocks import Block, blocks
 from test.docs.notebook import Notebook
 from test.e2e.conftest import fulfilments
 from test.support.mock_tgi import MockTGI
@@ -102,6 +103,21 @@ def test_client_page(
 ) -> None:
     with Notebook(project, hosts, env) as notebook:
         notebook.run(ROOT / "docs" / "client.md")
+
+
+def test_what_the_readme_types_beside_make_up(
+    project: Path, hosts: dict[str, str], env: dict[str, str], tgi: MockTGI
+) -> None:
+    (project / ".venv").symlink_to(ROOT / ".venv")
+    found = re.findall(r"^```sh\n(.*?)^```$", (ROOT / "README.md").read_text(), re.M | re.S)
+    (lines,) = (text for text in found if text.startswith(".venv/bin/python scripts/request.py"))
+    with Notebook(project, hosts, env) as notebook:
+        notebook.run_block(Block("README.md", 0, "bash", "", lines))
+
+    assert re.search(r"^answer +\S", notebook.outputs[0], re.MULTILINE)
+    assert re.search(r'"id":', notebook.outputs[0])
+    tgi.wait_for(lambda server: len(server.generations) == 2, 30)
+    assert {call.json["inputs"] for call in tgi.generations} == {QUESTION, "What is a rollup?"}
 
 
 def test_from_chainlink_functions(
