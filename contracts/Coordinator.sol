@@ -6,7 +6,6 @@ import {Inbox} from "./Inbox.sol";
 import {Registry} from "./Registry.sol";
 import {BaseConsumer} from "./consumer/Base.sol";
 import {Fee} from "./payments/Fee.sol";
-import {IVerifier} from "./payments/IVerifier.sol";
 import {Payment, Settlement} from "./payments/Settlement.sol";
 import {Wallet} from "./payments/Wallet.sol";
 import {WalletOrigin} from "./payments/WalletOrigin.sol";
@@ -259,7 +258,7 @@ contract Coordinator is ReentrancyGuard {
     function finalizeProofVerification(uint32 subscriptionId, uint32 interval, address node, bool valid)
         external
     {
-        ProofRecord storage record = requests[_responseKey(subscriptionId, interval, node)];
+        ProofRecord storage record = requests[Records.responseKey(subscriptionId, interval, node)];
         ProofRequest memory request = record.read();
         record.erase();
         if (request.expiry == 0) revert ProofRequestNotFound();
@@ -268,7 +267,7 @@ contract Coordinator is ReentrancyGuard {
         bool active = uint32(block.timestamp) < request.expiry;
         if (active && msg.sender != subscription.verifier()) revert UnauthorizedVerifier();
 
-        Payment memory payment = _payment(subscription, address(request.nodeWallet));
+        Payment memory payment = subscription.payment(request.nodeWallet);
         payment.unlock(node, request.consumerEscrowed, active && !valid);
         emit ProofVerified(subscriptionId, interval, node, active, msg.sender, valid);
     }
@@ -333,12 +332,12 @@ contract Coordinator is ReentrancyGuard {
         if (interval != getSubscriptionInterval(activeAt, subscription.period)) revert IntervalMismatch();
         if (interval > subscription.frequency) revert SubscriptionCompleted();
 
-        bytes32 intervalKey = keccak256(abi.encode(subscriptionId, interval));
+        bytes32 intervalKey = Records.intervalKey(subscriptionId, interval);
         count = redundancyCount[intervalKey];
         if (count == subscription.redundancy) revert IntervalCompleted();
         redundancyCount[intervalKey] = ++count;
 
-        bytes32 responseKey = _responseKey(subscriptionId, interval, msg.sender);
+        bytes32 responseKey = Records.responseKey(subscriptionId, interval, msg.sender);
         if (nodeResponded[responseKey]) revert NodeRespondedAlready();
         nodeResponded[responseKey] = true;
     }
@@ -352,7 +351,7 @@ contract Coordinator is ReentrancyGuard {
         address nodeWallet
     ) private {
         if (!nodeWallet.isCreatedBy(WALLET_FACTORY)) revert InvalidWallet();
-        Payment memory payment = _payment(subscription, nodeWallet);
+        Payment memory payment = subscription.payment(Wallet(payable(nodeWallet)));
         if (!address(payment.consumerWallet).isCreatedBy(WALLET_FACTORY)) revert InvalidWallet();
 
         (payment.protocolFee, payment.feeRecipient) = FEE.terms();
@@ -373,30 +372,11 @@ contract Coordinator is ReentrancyGuard {
     ) private {
         uint256 escrow = payment.payVerifier();
         payment.lock(msg.sender, escrow);
-        requests[_responseKey(
+        uint32 expiry = uint32(block.timestamp) + VERIFICATION_WINDOW;
+        requests[Records.responseKey(
                 subscriptionId, interval, msg.sender
-            )].write(
-            ProofRequest({
-                expiry: uint32(block.timestamp) + VERIFICATION_WINDOW,
-                nodeWallet: payment.nodeWallet,
-                consumerEscrowed: escrow
-            })
-        );
+            )].write(ProofRequest(expiry, payment.nodeWallet, escrow));
         payment.verifier.requestProofVerification(subscriptionId, interval, msg.sender, proof);
-    }
-
-    /// @dev Who pays whom how much; without the protocol's fee, which a settlement does not need
-    function _payment(SubscriptionRecord storage subscription, address nodeWallet)
-        private
-        view
-        returns (Payment memory payment)
-    {
-        payment.owner = subscription.owner;
-        payment.token = subscription.token();
-        payment.amount = subscription.amount();
-        payment.verifier = IVerifier(payable(subscription.verifier()));
-        payment.consumerWallet = Wallet(subscription.wallet);
-        payment.nodeWallet = Wallet(payable(nodeWallet));
     }
 
     /// @dev Keeps the answer in the inbox and tells the consumer where
@@ -415,14 +395,5 @@ contract Coordinator is ReentrancyGuard {
         );
         BaseConsumer(subscription.owner)
             .rawReceiveCompute(subscriptionId, interval, count, msg.sender, "", "", "", containerId, index);
-    }
-
-    /// @dev Key of one node's answer
-    function _responseKey(uint32 subscriptionId, uint32 interval, address node)
-        private
-        pure
-        returns (bytes32 key)
-    {
-        return keccak256(abi.encode(subscriptionId, interval, node));
     }
 }

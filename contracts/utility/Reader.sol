@@ -3,6 +3,7 @@ pragma solidity ^0.8.13;
 
 import {Coordinator, Subscription} from "../Coordinator.sol";
 import {Registry} from "../Registry.sol";
+import {Records} from "./Records.sol";
 
 /// @title Reader
 /// @notice Batch views for off-chain use
@@ -41,7 +42,7 @@ contract Reader {
     {
         counts = new uint16[](ids.length);
         for (uint256 i = 0; i < ids.length; i++) {
-            counts[i] = COORDINATOR.redundancyCount(keccak256(abi.encode(ids[i], intervals[i])));
+            counts[i] = COORDINATOR.redundancyCount(Records.intervalKey(ids[i], intervals[i]));
         }
     }
 }

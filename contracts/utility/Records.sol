@@ -2,6 +2,8 @@
 pragma solidity ^0.8.13;
 
 import {ProofRequest, Subscription} from "../Coordinator.sol";
+import {IVerifier} from "../payments/IVerifier.sol";
+import {Payment} from "../payments/Settlement.sol";
 import {Wallet} from "../payments/Wallet.sol";
 
 /// @notice Where the amount of a subscription is
@@ -41,8 +43,22 @@ struct ProofRecord {
 }
 
 /// @title Records
-/// @notice Packs what the coordinator stores
+/// @notice Packs what the coordinator stores, and names the keys under which it does
 library Records {
+    /// @dev Key of all answers to one interval
+    function intervalKey(uint32 subscriptionId, uint32 interval) internal pure returns (bytes32 key) {
+        return keccak256(abi.encode(subscriptionId, interval));
+    }
+
+    /// @dev Key of one node's answer
+    function responseKey(uint32 subscriptionId, uint32 interval, address node)
+        internal
+        pure
+        returns (bytes32 key)
+    {
+        return keccak256(abi.encode(subscriptionId, interval, node));
+    }
+
     /// @dev Stores terms in slots that are still zero, so that zeros need no write
     function write(SubscriptionRecord storage record, Subscription memory terms) internal {
         (Amount amountPlace, uint160 verifierOrAmount) = _place(terms.verifier, terms.paymentAmount);
@@ -80,6 +96,20 @@ library Records {
     /// @dev The payment token
     function token(SubscriptionRecord storage record) internal view returns (address) {
         return address(uint160(record.tokenHigh) << 64 | record.tokenLow);
+    }
+
+    /// @dev What the settlement of one answer needs of the terms; the protocol's fee is not among them
+    function payment(SubscriptionRecord storage record, Wallet nodeWallet)
+        internal
+        view
+        returns (Payment memory payment_)
+    {
+        payment_.owner = record.owner;
+        payment_.token = token(record);
+        payment_.amount = amount(record);
+        payment_.verifier = IVerifier(payable(verifier(record)));
+        payment_.consumerWallet = Wallet(record.wallet);
+        payment_.nodeWallet = nodeWallet;
     }
 
     /// @dev Whether answers are paid

@@ -40,20 +40,27 @@ COPIED = ("contracts", "test/contracts", "scripts", "foundry.toml")
 QUICK = {"FOUNDRY_FUZZ_RUNS": "32", "FOUNDRY_INVARIANT_RUNS": "4", "FOUNDRY_INVARIANT_DEPTH": "32"}
 THOROUGH = {"FOUNDRY_INVARIANT_RUNS": "16"}
 """Limits of the first test of every mutant, and of the second one of survivors."""
+_FACTORY = {"WalletFactory": "contracts/payments/WalletFactory.sol"}
+_COORDINATORS = {
+    "Coordinator": "contracts/Coordinator.sol",
+    "EIP712Coordinator": "contracts/EIP712Coordinator.sol",
+}
 TARGETS = {
-    "Wallet": {
-        "Wallet": "contracts/payments/Wallet.sol",
-        "WalletFactory": "contracts/payments/WalletFactory.sol",
+    "Wallet": {"Wallet": "contracts/payments/Wallet.sol", **_FACTORY},
+    "WalletProxy": {"WalletProxy": "contracts/payments/WalletProxy.sol", **_FACTORY},
+    "WalletFactory": _FACTORY,
+    "WalletOrigin": {
+        "WalletOrigin": "contracts/payments/WalletOrigin.sol",
+        **_FACTORY,
+        **_COORDINATORS,
     },
     "EIP712Coordinator": {"EIP712Coordinator": "contracts/EIP712Coordinator.sol"},
-    "Coordinator": {
-        "Coordinator": "contracts/Coordinator.sol",
-        "EIP712Coordinator": "contracts/EIP712Coordinator.sol",
-    },
+    "Coordinator": _COORDINATORS,
+    "Settlement": {"Settlement": "contracts/payments/Settlement.sol", **_COORDINATORS},
     "Records": {
         "Records": "contracts/utility/Records.sol",
-        "Coordinator": "contracts/Coordinator.sol",
-        "EIP712Coordinator": "contracts/EIP712Coordinator.sol",
+        **_COORDINATORS,
+        "Reader": "contracts/utility/Reader.sol",
     },
 }
 """Contracts that are mutated, each with those whose code contains its code and their files."""
