@@ -7,8 +7,10 @@ from typing import Any
 import aiosqlite
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from infernet_node.store.database import Database
+from test.support.brokers import wire_to
 from test.support.postgres import schema_url
 
 
@@ -152,3 +154,48 @@ class TestWorkInATransaction:
             await waiting
         await insert(database, 2)
         assert await numbers(database) in ([2, 2], [1, 2, 2])
+
+
+async def test_a_server_that_goes_is_trouble_that_passes() -> None:
+    async with schema_url() as url:
+        database, other = await Database.open(url), await Database.open(url)
+
+        async def cut_off() -> None:
+            async with database.transaction() as connection:
+                process = await connection.execute(text("SELECT pg_backend_pid()"))
+                async with other.transaction() as stranger:
+                    await stranger.execute(
+                        text("SELECT pg_terminate_backend(:process)"),
+                        {"process": process.scalar_one()},
+                    )
+                await connection.execute(text("SELECT 1"))
+
+        with pytest.raises(OperationalError):
+            await cut_off()
+        await ask(database)
+        for each in (database, other):
+            await each.close()
+
+
+async def test_a_server_that_is_not_there_is_trouble_that_passes() -> None:
+    async with schema_url() as url, wire_to(url) as wire:
+        database = await Database.open(wire.url(url))
+        wire.cut()
+        with pytest.raises(OperationalError):
+            await ask(database)
+        wire.mend()
+        await ask(database)
+        await database.close()
+
+
+async def test_a_wrong_statement_is_none() -> None:
+    async with schema_url() as url:
+        database = await Database.open(url)
+
+        async def ask_nonsense() -> None:
+            async with database.transaction() as connection:
+                await connection.execute(text("SELECT nothing FROM nowhere"))
+
+        with pytest.raises(ProgrammingError):
+            await ask_nonsense()
+        await database.close()

@@ -26,7 +26,7 @@ from infernet_node.config import (
 from infernet_node.doctor import Finding, examine
 from infernet_node.start_error import StartError
 from scripts.processes import free_port
-from test.support.brokers import NATS, REDIS, require
+from test.support.brokers import NATS, REDIS, require, wire_to
 from test.support.container import ScriptedContainer, answering, echo
 from test.support.node import NodeUnderTest, running_node
 from test.support.node_process import configure
@@ -467,3 +467,37 @@ class TestDoctor:
     async def test_a_process_alone_has_none(self, tmp_path: Path) -> None:
         alone = Config(log=LogConfig(path=str(tmp_path / "node.log")))
         assert [each.subject for each in await examine(alone, None)] == ["store"]
+
+
+async def test_a_store_that_was_away_gives_nobody_up(
+    tmp_path: Path, container: ScriptedContainer
+) -> None:
+    hold = Hold()
+    container.answer = hold
+    async with schema_url() as url, wire_to(url) as wire, AsyncExitStack() as stack:
+        fleet = Processes(tmp_path, wire.url(url), container)
+        fleet.config["fleet"] |= {"lease": 1}
+        await stack.enter_async_context(fleet.stack)
+        here, there = await fleet.start(Role.RUN), await fleet.start(Role.RUN)
+        ids = [await here.submit("a", n=1), await there.submit("a", n=2)]
+        await until(lambda: hold.waiting == 2)
+
+        wire.cut()
+        await unready(here)
+        hold.let_go()
+        await asyncio.sleep(1.5)  # longer than the lease: everybody was silent for so long
+        wire.mend()
+        for node in (here, there):
+            jobs = [await node.result(job_id) for job_id in ids]
+            assert [job["status"] for job in jobs] == ["success"] * 2
+        # Nobody was taken for dead, so nothing was computed again.
+        assert numbers(container) == Counter([1, 2])
+        assert (await here.get("/health/ready"))[0] == 200
+
+
+async def unready(node: NodeUnderTest) -> None:
+    async def store_is_missing() -> bool:
+        status, body = await node.get("/health/ready")
+        return status == 503 and "store" in body["problems"]
+
+    await eventually(store_is_missing)

@@ -72,7 +72,7 @@ class ChainGateway:
             try:
                 names = await self._leases.live(PREFIX)
                 self._address = next(iter(names), "").removeprefix(PREFIX)
-            except (SQLAlchemyError, OSError) as error:
+            except SQLAlchemyError as error:
                 _LOG.warning("leases_not_read", cause=type(error).__name__)
             await asyncio.sleep(self._period)
 

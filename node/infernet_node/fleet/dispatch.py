@@ -69,6 +69,6 @@ class Dispatch:
         while True:
             try:
                 self._admission.taken(*await self._store.claims.pending())
-            except (SQLAlchemyError, OSError) as error:
+            except SQLAlchemyError as error:
                 _LOG.warning("pending_not_read", cause=type(error).__name__)
             await asyncio.sleep(_LOOK_SECONDS)

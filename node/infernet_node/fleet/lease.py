@@ -72,7 +72,7 @@ class Lease:
         asked, had = self._clock(), self.held
         try:
             taken = await self._leases.take(self.name, self._holder, self.seconds)
-        except (SQLAlchemyError, OSError) as error:
+        except SQLAlchemyError as error:
             _LOG.warning("lease_not_renewed", lease=self.name, cause=type(error).__name__)
             return False
         if not taken:
@@ -100,5 +100,5 @@ class Lease:
         self._until = self._clock()
         try:
             await self._leases.release(self.name, self._holder)
-        except (SQLAlchemyError, OSError) as error:
+        except SQLAlchemyError as error:
             _LOG.warning("lease_not_released", lease=self.name, cause=type(error).__name__)

@@ -56,7 +56,7 @@ class Member:
             self._doubt.clear()
             try:
                 await self._drop_what_is_gone()
-            except (SQLAlchemyError, OSError) as error:
+            except SQLAlchemyError as error:
                 _LOG.warning("claims_not_checked", cause=type(error).__name__)
 
     async def _drop_what_is_gone(self) -> None:

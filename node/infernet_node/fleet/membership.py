@@ -71,7 +71,7 @@ class Membership:
         """Leaves to the others what is not finished, without their having to wait."""
         try:
             await self.store.claims.release()
-        except (SQLAlchemyError, OSError) as error:
+        except SQLAlchemyError as error:
             _LOG.warning("claims_not_released", cause=type(error).__name__)
         await self.member.lease.release()
         self.bus.send(Topic.WORK)

@@ -68,7 +68,7 @@ class Worker:
                     next_sweep = loop.time() + self._period
                     await self._take_from_the_dead()
                 await self._take_new()
-            except (SQLAlchemyError, OSError) as error:
+            except SQLAlchemyError as error:
                 _LOG.warning("jobs_not_claimed", cause=type(error).__name__)
             try:
                 async with asyncio.timeout_at(next_sweep):

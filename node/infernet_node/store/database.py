@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from typing import Any, Self, TypeVar
 
@@ -17,6 +17,7 @@ from infernet_node.store.cancellation import to_the_end
 from infernet_node.store.group_commit import GroupCommit
 from infernet_node.store.migrations import MigrationError, migrate
 from infernet_node.store.sqlite_thread import SqliteThread, Work
+from infernet_node.store.trouble import trouble_named
 
 T = TypeVar("T")
 
@@ -102,14 +103,14 @@ class Database:
                 await stack.enter_async_context(self._one_at_a_time)
             connection = _Connection(self._engine)
             try:
-                await to_the_end(connection.start())
-                begun = await to_the_end(connection.begin().start())
+                await _asked(connection.start())
+                begun = await _asked(connection.begin().start())
                 try:
                     yield connection
                 except BaseException:
-                    await to_the_end(begun.rollback())
+                    await _asked(begun.rollback())
                     raise
-                await to_the_end(begun.commit())
+                await _asked(begun.commit())
             finally:
                 # Whoever is cancelled meanwhile hears of it when it has started.
                 if connection.sync_connection is not None:
@@ -138,7 +139,13 @@ class _Connection(AsyncConnection):
     """A connection whose statements are not cut off."""
 
     async def execute(self, *args: Any, **kwargs: Any) -> CursorResult[Any]:
-        return await to_the_end(super().execute(*args, **kwargs))
+        return await _asked(super().execute(*args, **kwargs))
+
+
+async def _asked(question: Coroutine[Any, Any, T]) -> T:
+    """Awaits the database's answer to the end."""
+    with trouble_named():
+        return await to_the_end(question)
 
 
 def _server_engine(url: URL) -> AsyncEngine:
