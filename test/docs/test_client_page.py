@@ -7,6 +7,9 @@ import click
 import pytest
 
 from infernet_client import NodeClient, RouterClient, SyncNodeClient, cli, error
+from infernet_client.chain.coordinator import Coordinator
+from infernet_client.chain.rpc import RPC
+from infernet_client.chain.subscription import Subscription
 from infernet_client.chain.token import Token
 from infernet_client.chain.wallet import InfernetWallet
 from infernet_client.chain.wallet_factory import WalletFactory
@@ -30,6 +33,12 @@ def public_methods(kind: type) -> set[str]:
 def test_every_method_is_documented(kind: type) -> None:
     for name in public_methods(kind):
         assert f"`{name}(" in PAGE, name
+
+
+@pytest.mark.parametrize("kind", [RPC, Subscription, Coordinator], ids=lambda k: k.__name__)
+def test_every_member_is_documented(kind: type) -> None:
+    for name in vars(kind):
+        assert name.startswith("_") or f"`{name}`" in PAGE or f"`{name}(" in PAGE, name
 
 
 def test_the_synchronous_client_has_the_same_methods() -> None:
