@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from infernet_node.config import ContainerConfig
-from infernet_node.containers import managed
+from infernet_node.containers import keeping
 from infernet_node.containers.output import OutputCopier, lines_of
 from infernet_node.containers.plan import (
     SETTINGS_LABEL,
@@ -33,8 +33,8 @@ async def engine(
 ) -> AsyncIterator[FakeDockerEngine]:
     fake = FakeDockerEngine(tmp_path / "docker.sock", registry={IMAGE})
     monkeypatch.setenv("DOCKER_HOST", fake.url)
-    monkeypatch.setattr(managed, "_FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(managed, "_ASK_EVERY", 0.01)
+    monkeypatch.setattr(keeping, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(keeping, "_ASK_EVERY", 0.01)
     async with fake.serve():
         yield fake
 
@@ -180,6 +180,34 @@ class TestOutput:
             async with running_node(document, tmp_path):
                 await until(lambda: any(line["event"] == "container_failed" for line in log))
         assert printed(log)[0] == ("one", "no such model")
+
+    async def test_one_that_ends_again_and_again_is_started_more_and_more_rarely(
+        self, tmp_path: Path, engine: FakeDockerEngine
+    ) -> None:
+        engine.dies_at_once = True
+        document = {"containers": [{"id": "one", "image": "acme/upper:1", "port": free_port()}]}
+        with capture_logs() as log:
+            async with running_node(document, tmp_path):
+                await until(lambda: engine.calls.count("start one") == 4)
+        pauses = [line["restart_in"] for line in log if line["event"] == "container_failed"]
+        assert pauses[:3] == [0.01, 0.02, 0.04]
+
+    async def test_one_that_lived_for_long_is_started_again_at_once(
+        self,
+        tmp_path: Path,
+        engine: FakeDockerEngine,
+        container: ScriptedContainer,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(keeping, "_STEADY", 0.0)
+        with capture_logs() as log:
+            async with running_node(config(container), tmp_path) as node:
+                for _ in range(3):
+                    await ready(node)
+                    engine.end("one")
+                    await down(node)
+        pauses = [line["restart_in"] for line in log if line["event"] == "container_ended"]
+        assert pauses[:3] == 3 * [0.01]
 
     async def test_it_can_be_left_out(
         self, tmp_path: Path, engine: FakeDockerEngine, container: ScriptedContainer

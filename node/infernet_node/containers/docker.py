@@ -84,10 +84,11 @@ class DockerEngine:
         with _engine_errors():
             await self._container(name).start()
 
-    async def until_ended(self, name: str) -> None:
-        """Returns when a container does not run any more."""
+    async def until_ended(self, name: str) -> str:
+        """Returns a container's exit status when it does not run any more."""
         with _engine_errors():
-            await self._container(name).wait(timeout=None)
+            ended = await self._container(name).wait(timeout=None)
+        return str(ended.get("StatusCode", "unknown"))
 
     async def output(self, name: str, since: float | None) -> AsyncGenerator[str, None]:
         """Yields what a container prints, in pieces of any size, until it ends.

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import structlog
@@ -11,25 +12,19 @@ from infernet_node.config import ContainerConfig
 from infernet_node.containers.calls import ContainerClient
 from infernet_node.containers.docker import DockerEngine, EngineError
 from infernet_node.containers.endpoint import Endpoint
+from infernet_node.containers.keeping import Keeping, NotRunningError
 from infernet_node.containers.output import OutputCopier, seconds_of
 from infernet_node.containers.plan import SETTINGS_LABEL, creation_request, published_ports
 
 _LOG = structlog.get_logger(__name__)
-_ASK_EVERY = 0.25
-_FIRST_PAUSE = 1.0
-_LONGEST_PAUSE = 60.0
 
 
-class ForeignContainerError(Exception):
-    """A container of the name exists that somebody else made, and it cannot serve."""
-
-
-class ManagedContainers:
-    """Keeps containers running, each by a task of its own.
+class ManagedContainers(Keeping):
+    """Keeps containers of Docker running.
 
     Args:
         publish_on: address of the host on which their ports are opened.
-        patience: seconds after which a container that does not answer is worth a warning.
+        patience: as for :class:`Keeping`.
         copies_output: whether what they print goes into the node's log.
     """
 
@@ -44,52 +39,26 @@ class ManagedContainers:
         patience: float,
         copies_output: bool = True,
     ) -> None:
+        super().__init__(client, containers, endpoints, patience)
         self._engine = engine
-        self._client = client
-        self._containers = tuple(containers)
-        self._ids = {container.id for container in self._containers}
-        self._endpoints = endpoints
         self._publish_on = publish_on
-        self._patience = patience
-        self._up: set[str] = set()
         self._started: set[str] = set()
         self._copier = OutputCopier(engine) if copies_output else None
         self._began: dict[str, str] = {}
         """When each was started last, in the words of the engine."""
 
-    def is_down(self, container_id: str) -> bool:
-        """Whether a container is one of these and does not answer now."""
-        return container_id not in self._up and container_id in self._ids
-
-    async def run(self) -> None:
-        """Keeps them running until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for container in self._containers:
-                group.create_task(self._keep(container))
-
     async def close(self) -> None:
         """Stops all of them at the same time, within seconds. They are not removed."""
         await asyncio.gather(*(self._stop(container_id) for container_id in self._started))
 
-    async def _keep(self, container: ContainerConfig) -> None:
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                await self._start(container)
-                async with self._copied_output(container.id):
-                    await self._until_it_answers(container)
-                    pause = _FIRST_PAUSE
-                    await self._engine.until_ended(container.id)
-                _LOG.warning("container_ended", container=container.id, restart_in=pause)
-            except (EngineError, ForeignContainerError) as error:
-                reason = str(error)
-                _LOG.error(
-                    "container_failed", container=container.id, reason=reason, retry_in=pause
-                )
-            finally:
-                self._up.discard(container.id)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+    async def _live(self, container: ContainerConfig) -> str | None:
+        try:
+            await self._start(container)
+            async with self._copied_output(container.id):
+                await self._until_it_answers(container, partial(self._is_running, container))
+                return await self._engine.until_ended(container.id)
+        except EngineError as error:
+            raise NotRunningError(str(error)) from None
 
     async def _start(self, container: ContainerConfig) -> None:
         """Brings the container up as configured, reusing one that already is."""
@@ -118,7 +87,7 @@ class ManagedContainers:
         if SETTINGS_LABEL in labels:
             return bool(labels[SETTINGS_LABEL] == request["Labels"][SETTINGS_LABEL])
         if container.port not in published_ports(existing):
-            raise ForeignContainerError(
+            raise NotRunningError(
                 f"a container named {container.id} exists, was not made by this node, and does "
                 f"not open its port 3000 as {container.port}; remove it or rename one of the two"
             )
@@ -132,19 +101,6 @@ class ManagedContainers:
             if not await self._engine.has_image(container.image):
                 raise
             _LOG.warning("local_image_used", image=container.image, pull_error=str(error))
-
-    async def _until_it_answers(self, container: ContainerConfig) -> None:
-        loop = asyncio.get_running_loop()
-        warn_at = loop.time() + self._patience
-        while not await self._client.answers(self._endpoints[container.id]):
-            if not await self._is_running(container):
-                raise EngineError("it ended before it answered; see its own log")
-            if loop.time() > warn_at:
-                _LOG.warning("container_does_not_answer_yet", container=container.id)
-                warn_at = loop.time() + _LONGEST_PAUSE
-            await asyncio.sleep(_ASK_EVERY)
-        self._up.add(container.id)
-        _LOG.info("container_running", container=container.id)
 
     async def _is_running(self, container: ContainerConfig) -> bool:
         inspected = await self._engine.inspect(container.id)

@@ -14,27 +14,22 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-import structlog
-
 from infernet_node.config import ContainerConfig
 from infernet_node.containers.calls import ContainerClient
 from infernet_node.containers.endpoint import Endpoint
+from infernet_node.containers.keeping import Keeping, NotRunningError
 
-_LOG = structlog.get_logger(__name__)
-_ASK_EVERY = 0.1
-_FIRST_PAUSE = 1.0
-_LONGEST_PAUSE = 60.0
 _STOP_GRACE = 10.0
 _PR_SET_PDEATHSIG = 1
 _OURS = "INFERNET_"
 
 
-class LocalProcesses:
-    """Keeps processes running, each by a task of its own.
+class LocalProcesses(Keeping):
+    """Keeps processes running.
 
     Args:
         containers: with ``process`` set, and a port of their own.
-        patience: seconds after which a process that does not answer is worth a warning.
+        patience: as for :class:`Keeping`.
     """
 
     def __init__(
@@ -45,65 +40,25 @@ class LocalProcesses:
         *,
         patience: float,
     ) -> None:
-        self._client = client
-        self._containers = tuple(containers)
-        self._ids = {container.id for container in self._containers}
-        self._endpoints = endpoints
-        self._patience = patience
-        self._up: set[str] = set()
+        super().__init__(client, containers, endpoints, patience)
         self._running: dict[str, asyncio.subprocess.Process] = {}
-
-    def is_down(self, container_id: str) -> bool:
-        """Whether a container is one of these and does not answer now."""
-        return container_id not in self._up and container_id in self._ids
-
-    async def run(self) -> None:
-        """Keeps them running until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for container in self._containers:
-                group.create_task(self._keep(container))
 
     async def close(self) -> None:
         """Ends all of them at the same time: by SIGTERM, and after 10 s by SIGKILL."""
         await asyncio.gather(*(_end(process) for process in self._running.values()))
 
-    async def _keep(self, container: ContainerConfig) -> None:
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                process = await _start(container)
-                self._running[container.id] = process
-                if await self._answers_before_it_ends(container, process):
-                    pause = _FIRST_PAUSE
-                status = await process.wait()
-                _LOG.warning(
-                    "process_ended", container=container.id, status=status, restart_in=pause
-                )
-            except OSError as error:
-                reason = error.strerror or str(error)
-                _LOG.error(
-                    "process_not_started", container=container.id, reason=reason, retry_in=pause
-                )
-            finally:
-                self._up.discard(container.id)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+    async def _live(self, container: ContainerConfig) -> str | None:
+        try:
+            process = await _start(container)
+        except OSError as error:
+            raise NotRunningError(error.strerror or str(error)) from None
+        self._running[container.id] = process
 
-    async def _answers_before_it_ends(
-        self, container: ContainerConfig, process: asyncio.subprocess.Process
-    ) -> bool:
-        loop = asyncio.get_running_loop()
-        warn_at = loop.time() + self._patience
-        while process.returncode is None:
-            if await self._client.answers(self._endpoints[container.id]):
-                self._up.add(container.id)
-                _LOG.info("process_running", container=container.id, port=container.port)
-                return True
-            if loop.time() > warn_at:
-                _LOG.warning("process_does_not_answer_yet", container=container.id)
-                warn_at = loop.time() + _LONGEST_PAUSE
-            await asyncio.sleep(_ASK_EVERY)
-        return False
+        async def is_alive() -> bool:
+            return process.returncode is None
+
+        await self._until_it_answers(container, is_alive)
+        return str(await process.wait())
 
 
 def command_of(container: ContainerConfig) -> list[str]:
