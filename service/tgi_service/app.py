@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
+from gunicorn.http.errors import NoMoreData, ParseException  # type: ignore[import-untyped]
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from tgi_service.call import Cancellation
@@ -115,6 +116,11 @@ def _register_errors(app: Flask, desk: Desk) -> None:
             response.headers["Allow"] = allowed
         return response, status
 
+    @app.errorhandler(NoMoreData)
+    @app.errorhandler(ParseException)
+    def no_http(_cause: Exception) -> tuple[Response, int]:
+        return _error(HTTPStatus.BAD_REQUEST, "the chunks of the body are not those of HTTP")
+
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> tuple[Response, int]:
         # An error nobody foresaw may quote anything, so its text is treated as a prompt is.
@@ -130,8 +136,12 @@ def _register_errors(app: Flask, desk: Desk) -> None:
 
 
 def _error(status: HTTPStatus, description: str) -> tuple[Response, int]:
-    content = {"code": str(status.value), "name": status.phrase, "description": description}
-    return jsonify(content), status.value
+    return jsonify(error_content(status, description)), status.value
+
+
+def error_content(status: HTTPStatus, description: str) -> dict[str, str]:
+    """Returns the object that every error is reported as."""
+    return {"code": str(status.value), "name": status.phrase, "description": description}
 
 
 def _read_body(limit: int) -> bytes:

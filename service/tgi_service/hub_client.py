@@ -24,6 +24,8 @@ from tgi_service.transport import Transport
 EXCERPT = 200
 """Characters of an unexpected answer that are worth repeating."""
 OK = 200
+UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
+"""What reading an answer of another shape than TGI's may raise."""
 
 
 class HubClient(InferenceClient):
@@ -117,7 +119,7 @@ class HubClient(InferenceClient):
             yield
         except TextGenerationError as error:
             raise failure_of_hub_error(error) from error
-        except (ValueError, TypeError, AttributeError, LookupError) as error:
+        except UNREADABLE as error:
             raise TgiBadAnswerError(
                 f"{self._transport.server} answered {OK}: {self._last_seen[:EXCERPT]}"
             ) from error

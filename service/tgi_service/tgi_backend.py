@@ -12,6 +12,7 @@ from tgi_service.errors import TgiBadAnswerError
 from tgi_service.hub_client import (
     EXCERPT,
     OK,
+    UNREADABLE,
     HubClient,
     continue_chat,
     encodable,
@@ -127,7 +128,7 @@ class TgiBackend:
                 text = response.read().decode(errors="replace")
             try:
                 return str(json.loads(text)["model_id"])
-            except (ValueError, LookupError, TypeError) as error:
+            except UNREADABLE as error:
                 raise TgiBadAnswerError(
                     f"{self._transport.server} answered {response.status} to /info: "
                     f"{text[:EXCERPT]}"

@@ -1,13 +1,26 @@
 """gunicorn's threaded worker, told what to do when it has to stop."""
 
+import json
+import logging
 import socket
 import time
+from contextlib import suppress
+from http import HTTPStatus
 from types import FrameType
 from typing import Any
 
+from gunicorn.http import errors  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
-from tgi_service.app import OVERSEER
+from tgi_service.app import OVERSEER, error_content
+from tgi_service.logs import fields
+
+log = logging.getLogger(__name__)
+_STATUSES = {
+    errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    errors.ExpectationFailed: HTTPStatus.EXPECTATION_FAILED,
+}
 
 _LINGER = 2.0
 """Seconds that a caller gets to close its side of a connection that we have closed."""
@@ -30,6 +43,21 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]
         if not stays_open:
             _await_close(conn.sock)
         return stays_open
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
+        """Answers what is no HTTP, before any route, as routes answer: with a JSON object."""
+        if not isinstance(exc, errors.ParseException):
+            super().handle_error(req, client, addr, exc)
+            return
+        status = _STATUSES.get(type(exc), HTTPStatus.BAD_REQUEST)
+        log.info("no_http", extra=fields(error=type(exc).__name__, status=str(status.value)))
+        content = json.dumps(error_content(status, "the request is not valid HTTP")).encode()
+        head = (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+        )
+        with suppress(OSError):  # who sends such things may have left
+            client.sendall(head.encode() + content)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begins to stop, on SIGTERM."""

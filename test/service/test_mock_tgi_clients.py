@@ -1,6 +1,7 @@
 """huggingface_hub's own clients against the mock: what they raise is what they raise for TGI."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
@@ -19,6 +20,14 @@ from huggingface_hub.errors import (
 from test.support.mock_tgi import Behaviour, MockTGI, overloaded
 
 PROMPT = "Can shrimp actually fry rice fr?"
+CHAT = [{"role": "user", "content": PROMPT}]
+PLACE = {"type": "object", "properties": {"place": {"type": "string"}}}
+TOOLS: list[Any] = [
+    {
+        "type": "function",
+        "function": {"name": "weather", "description": "now", "parameters": PLACE},
+    }
+]
 OPTIONS: dict[str, Any] = {"return_full_text": False, "max_new_tokens": 8}
 
 
@@ -126,30 +135,81 @@ def test_ambient_token_is_sent(tgi: MockTGI, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_chat(client: InferenceClient, tgi: MockTGI) -> None:
-    answer = client.chat_completion([{"role": "user", "content": PROMPT}], max_tokens=5)
+    answer = client.chat_completion(CHAT, max_tokens=5)
 
     assert answer.choices[0].message.content
     assert answer.usage.completion_tokens == 5
     assert tgi.generations[0].path == "/v1/chat/completions"
 
 
+def test_tool_call(client: InferenceClient) -> None:
+    answer = client.chat_completion(CHAT, tools=TOOLS, tool_choice="required")
+    stream = client.chat_completion(CHAT, tools=TOOLS, tool_choice="required", stream=True)
+
+    (call,) = answer.choices[0].message.tool_calls or ()
+    assert call.function.name == "weather"
+    assert json.loads(call.function.arguments).keys() == {"place"}
+    pieces = [(chunk.choices[0].delta.tool_calls or ())[0].function for chunk in stream]
+    assert pieces[0].name == "weather"
+    assert json.loads("".join(piece.arguments for piece in pieces)).keys() == {"place"}
+
+
+def test_answer_by_a_schema(client: InferenceClient) -> None:
+    grammar: Any = {"type": "json", "value": PLACE}
+
+    answer = client.chat_completion(CHAT, response_format=grammar)
+    text = client.text_generation(PROMPT, grammar=grammar, return_full_text=False)
+
+    assert json.loads(answer.choices[0].message.content or "").keys() == {"place"}
+    assert json.loads(text).keys() == {"place"}
+
+
+def test_logprobs(client: InferenceClient) -> None:
+    answer = client.chat_completion(CHAT, logprobs=True, top_logprobs=2, max_tokens=3)
+
+    assert answer.choices[0].logprobs is not None
+    content = answer.choices[0].logprobs.content
+    assert [len(entry.top_logprobs) for entry in content] == [2] * 3
+
+
 def test_chat_stream(client: InferenceClient) -> None:
-    chunks = list(
-        client.chat_completion([{"role": "user", "content": PROMPT}], max_tokens=5, stream=True)
-    )
+    chunks = list(client.chat_completion(CHAT, max_tokens=5, stream=True))
 
     assert len(chunks) == 5
     assert chunks[-1].choices[0].finish_reason == "length"
 
 
-async def test_asynchronous_client(tgi: MockTGI) -> None:
+@pytest.fixture
+async def asynchronous(tgi: MockTGI) -> AsyncIterator[AsyncInferenceClient]:
     async with AsyncInferenceClient(tgi.url, timeout=5) as client:
-        text = await client.text_generation(PROMPT, **OPTIONS)
-        pieces = [
-            piece async for piece in await client.text_generation(PROMPT, stream=True, **OPTIONS)
-        ]
+        yield client
 
-    assert "".join(pieces) == text
+
+async def test_asynchronous_client(asynchronous: AsyncInferenceClient) -> None:
+    text = await asynchronous.text_generation(PROMPT, **OPTIONS)
+    stream = await asynchronous.text_generation(PROMPT, stream=True, **OPTIONS)
+
+    assert "".join([piece async for piece in stream]) == text
+
+
+async def test_details_of_the_asynchronous_client(asynchronous: AsyncInferenceClient) -> None:
+    whole = await asynchronous.text_generation(PROMPT, details=True, **OPTIONS)
+    stream = await asynchronous.text_generation(PROMPT, details=True, stream=True, **OPTIONS)
+    *_, last = [item async for item in stream]
+
+    assert whole.details is not None
+    assert last.details is not None
+    assert whole.details.generated_tokens == last.details.generated_tokens == 8
+    assert whole.generated_text == last.generated_text
+
+
+async def test_chat_of_the_asynchronous_client(asynchronous: AsyncInferenceClient) -> None:
+    options: dict[str, Any] = {"max_tokens": 5, "temperature": 0}
+    whole = await asynchronous.chat_completion(CHAT, **options)
+    stream = await asynchronous.chat_completion(CHAT, stream=True, **options)
+    pieces = [chunk.choices[0].delta.content or "" async for chunk in stream]
+
+    assert whole.choices[0].message.content == "".join(pieces)
 
 
 async def test_errors_of_the_asynchronous_client(tgi: MockTGI) -> None:

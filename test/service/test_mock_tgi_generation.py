@@ -195,6 +195,26 @@ def test_stream_has_one_event_for_each_token(http: httpx.Client) -> None:
     assert stream(http, max_new_tokens=1)[-1]["details"] is None
 
 
+def test_bytes_of_events(http: httpx.Client, tgi: MockTGI) -> None:
+    """As TGI writes them: one space, no others, fields in its order, nothing escaped."""
+    tgi.script(Behaviour(text="é!"))
+
+    response = http.post("/generate_stream", json={"inputs": PROMPT})
+
+    assert re.sub(r"-?\d+(\.\d+)?", "0", response.text) == (
+        'data: {"index":0,"token":{"id":0,"text":"é","logprob":0,"special":false},'
+        '"generated_text":null,"details":null}\n\n'
+        'data: {"index":0,"token":{"id":0,"text":"!","logprob":0,"special":false},'
+        '"generated_text":null,"details":null}\n\n'
+        'data: {"index":0,"token":{"id":0,"text":"</s>","logprob":0,"special":true},'
+        '"generated_text":"é!","details":null}\n\n'
+    )
+    assert response.headers["Cache-Control"] == "no-cache"
+    assert response.headers["X-Accel-Buffering"] == "no"
+    assert response.headers["x-compute-characters"] == str(len(PROMPT))
+    assert "x-compute-type" in response.headers
+
+
 def test_root_streams_when_told_to(http: httpx.Client) -> None:
     body = {"inputs": PROMPT, "parameters": {"max_new_tokens": 2}, "stream": True}
 

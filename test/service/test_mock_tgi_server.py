@@ -75,6 +75,60 @@ def test_health(http: httpx.Client, tgi: MockTGI, path: str) -> None:
     assert http.get(path).json() == {"error": "unhealthy", "error_type": "healthcheck"}
 
 
+FAILED_GENERATION = [
+    Behaviour(status=424, body={"error": "x", "error_type": "generation"}),
+    Behaviour(after=1, then="error"),
+]
+
+
+@pytest.mark.parametrize("failed", FAILED_GENERATION)
+@pytest.mark.parametrize("path", ["/generate_stream", "/v1/chat/completions"])
+def test_failed_generation_is_unhealthy_until_one_succeeds(
+    http: httpx.Client, tgi: MockTGI, failed: Behaviour, path: str
+) -> None:
+    tgi.always(failed)
+    chat = [{"role": "user", "content": PROMPT}]
+    http.post(path, json={"inputs": PROMPT, "messages": chat, "stream": True})
+    assert [http.get("/health").status_code for _ in range(2)] == [503, 503]
+
+    tgi.always(Behaviour())
+    assert [http.get("/health").status_code for _ in range(2)] == [200, 200]
+
+
+@pytest.mark.parametrize(
+    "harmless", [overloaded(), Behaviour(status=422, body={"error_type": "validation"})]
+)
+def test_refusals_are_healthy(http: httpx.Client, tgi: MockTGI, harmless: Behaviour) -> None:
+    tgi.always(harmless)
+    http.post("/generate", json={"inputs": PROMPT})
+
+    assert http.get("/health").status_code == 200
+
+
+def test_connection_is_kept_for_the_next_request(http: httpx.Client, tgi: MockTGI) -> None:
+    for path in ("/generate", "/generate_stream", "/nowhere", "/generate"):
+        response = http.post(path, json={"inputs": PROMPT})
+        assert "close" not in response.headers.get("connection", "")
+
+    assert len({recorded.caller_port for recorded in tgi.requests}) == 1
+
+
+def test_refused_body_is_heard_out() -> None:
+    """Closed with bytes unread, the connection would be reset under the answer."""
+    with MockTGI(payload_limit=10) as tgi, httpx.Client(base_url=tgi.url) as http:
+        for _ in range(3):
+            assert http.post("/generate", content=b" " * 2_000_000).status_code == 413
+
+
+def test_stopped_server_closes_connections() -> None:
+    with httpx.Client() as http:
+        with MockTGI() as tgi:
+            http.get(f"{tgi.url}/health")
+
+        with pytest.raises(httpx.ConnectError):
+            http.get(f"{tgi.url}/health")
+
+
 def test_information(http: httpx.Client) -> None:
     info = http.get("/info").json()
     assert info["model_id"] == "mock/parrot-7b"

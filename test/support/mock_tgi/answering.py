@@ -66,7 +66,7 @@ class Answering:
         """Answers a chat, streamed or not."""
 
         def work(exchange: Exchange) -> Response:
-            job = chat.Chat(body)
+            job = chat.Chat(body, self._settings)
             if stream_wanted(body):
                 return _streaming(chat.stream(job, exchange, self._slots), len(job.templated))
             answer = chat.whole_answer(job, exchange, self._slots)
@@ -107,7 +107,7 @@ class Answering:
 
     def tokenize_chat(self, body: dict[str, Any]) -> Response:
         """Answers with a chat as the model would see it, and its tokens."""
-        templated = chat.Chat(body).templated
+        templated = chat.Chat(body, self._settings).templated
         tokens = native.tokenized({"inputs": templated})
         return jsonify({"tokenize_response": tokens, "templated_text": templated})
 
@@ -115,8 +115,8 @@ class Answering:
         if not isinstance(instance, Mapping):
             raise WrongShapeError("instances: invalid type, expected a map")
         if "messages" in instance:
-            answer = chat.whole_answer(chat.Chat(instance), exchange, self._slots)
-            return str(answer["choices"][0]["message"]["content"])
+            answer = chat.whole_answer(chat.Chat(instance, self._settings), exchange, self._slots)
+            return str(answer["choices"][0]["message"].get("content", ""))
         job = native.Job(instance, echo_by_default=False)
         return job.text_of(native.run_whole(job, exchange, self._slots).best)
 
@@ -129,6 +129,8 @@ class Answering:
         self._meters.began()
         if exchange.behaviour.status is not None or exchange.behaviour.drop:
             exchange.begin()
+            if exchange.behaviour.breaks_generation:
+                self._script.generation_broke()
             return _scripted(exchange.behaviour)
         return work(exchange)
 

@@ -1,36 +1,36 @@
 """The OpenAI-style chat route, on top of the same generation."""
 
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from test.support.mock_tgi import tools
 from test.support.mock_tgi.exchange import Exchange, Slots
 from test.support.mock_tgi.failures import TgiFailure
-from test.support.mock_tgi.generation import Generation, generate
-from test.support.mock_tgi.native import interruption, silence
+from test.support.mock_tgi.generation import Generation
+from test.support.mock_tgi.openai_api import envelope, finish_reason, translated, usage
+from test.support.mock_tgi.pacing import StreamEndedError, compose, take_time, token_events
 from test.support.mock_tgi.parameters import (
     Parameters,
     WrongShapeError,
+    read_count,
     read_flag,
-    read_parameters,
+    read_number,
+    read_text,
 )
 from test.support.mock_tgi.settings import Settings
 from test.support.mock_tgi.sse import DONE, event
-from test.support.mock_tgi.tokens import Token
-from test.support.mock_tgi.validation import check
-
-_SAME_NAME = ("temperature", "top_p", "seed", "frequency_penalty")
-_FINISH_REASONS = {"eos_token": "stop"}
+from test.support.mock_tgi.tokens import Token, alternatives
 
 
 class Chat:
     """A chat request whose shape is right; not yet validated."""
 
-    def __init__(self, body: Mapping[str, Any]) -> None:
+    def __init__(self, body: Mapping[str, Any], settings: Settings) -> None:
         """Reads a request body.
 
         Raises:
             WrongShapeError: if a field is missing or of a wrong type.
+            TgiFailure: if the chat cannot be prepared for the model.
         """
         messages = body.get("messages")
         if not isinstance(messages, list):
@@ -40,10 +40,14 @@ class Chat:
         self.question = next(
             (content for role, content in reversed(turns) if role == "user"), self.templated
         )
-        self.parameters = _parameters(body)
-        self.model = body.get("model")
-        options = body.get("stream_options") or {}
-        self.include_usage = read_flag(options, "include_usage")
+        self.shows_logprobs = bool(body.get("logprobs") is not None and read_flag(body, "logprobs"))
+        self.tool = tools.chosen(body, self.question)
+        self.parameters = _parameters(body, self.tool)
+        model = read_text(body, "model")
+        self.model = settings.model_id if model in {None, "tgi"} else str(model)
+        self.include_usage = _include_usage(body.get("stream_options"))
+        if not settings.chat_template:
+            raise TgiFailure("template_error", "Template error: template not found")
 
     def run(self, exchange: Exchange) -> Generation:
         """Goes through the scripted silence, validates and generates.
@@ -52,14 +56,24 @@ class Chat:
             TgiFailure: for a broken rule.
         """
         exchange.begin()
-        length = check(self.templated, self.parameters, exchange.settings)
-        return generate(
-            self.question,
-            self.parameters,
-            exchange.settings,
-            input_length=length,
-            answer=exchange.behaviour.answer(),
-        )
+        return compose(self.question, self.parameters, exchange, templated=self.templated)
+
+    def logprobs(self, shown: list[Token]) -> dict[str, Any] | None:
+        """Returns what is reported about tokens, if it was asked for."""
+        if not self.shows_logprobs:
+            return None
+        count = self.parameters.top_n_tokens or 0
+        return {
+            "content": [
+                {
+                    **_likelihood(token),
+                    "top_logprobs": [_likelihood(other) for other in alternatives(token, count)]
+                    if count
+                    else [],
+                }
+                for token in shown
+            ]
+        }
 
 
 def whole_answer(chat: Chat, exchange: Exchange, slots: Slots) -> dict[str, Any]:
@@ -71,22 +85,19 @@ def whole_answer(chat: Chat, exchange: Exchange, slots: Slots) -> dict[str, Any]
     """
     with slots.one():
         generation = chat.run(exchange)
-        for position in range(len(generation.best.tokens)):
-            exchange.pause(exchange.delay_before(position))
-            exchange.sent_token()
-        exchange.succeeded(generation, chat.parameters)
-    message = {"role": "assistant", "content": generation.best.text}
+        take_time(generation, chat.parameters, exchange)
+    text = generation.best.text
+    said = {"tool_calls": [chat.tool.whole_call(text)]} if chat.tool else {"content": text}
+    choice = {
+        "index": 0,
+        "message": {"role": "assistant", **said},
+        "logprobs": chat.logprobs(generation.best.tokens),
+        "finish_reason": finish_reason(generation),
+    }
     return {
-        **_envelope(chat, exchange.settings, "chat.completion"),
-        "choices": [
-            {
-                "index": 0,
-                "message": message,
-                "logprobs": None,
-                "finish_reason": finish_reason(generation),
-            }
-        ],
-        "usage": _usage(generation),
+        **envelope("chat.completion", chat.model, exchange.settings),
+        "choices": [choice],
+        "usage": usage([generation]),
     }
 
 
@@ -99,30 +110,48 @@ def stream(chat: Chat, exchange: Exchange, slots: Slots) -> Iterator[bytes]:
     """
     yield b""  # status and headers leave at once, before anything is generated
     spaced = exchange.settings.space_after_colon
+    beginning = envelope("chat.completion.chunk", chat.model, exchange.settings)
     try:
         with slots.one():
             generation = chat.run(exchange)
-            last = len(generation.best.tokens) - 1
-            for position, token in enumerate(generation.best.tokens):
-                if position == exchange.behaviour.after:
-                    if exchange.behaviour.then != "hold":
-                        yield from interruption(exchange)
-                        return
-                    exchange.hold()
-                yield from silence(exchange, position)
-                reason = finish_reason(generation) if position == last else None
-                exchange.sent_token()
-                yield event(_chunk(chat, exchange.settings, token, reason), spaced=spaced)
+
+            def chunk(position: int, token: Token, last: bool) -> dict[str, Any]:
+                reason = finish_reason(generation) if last else None
+                return {
+                    **beginning,
+                    "choices": [_choice(chat, position, token, reason)],
+                    "usage": None,
+                }
+
+            yield from token_events(generation, exchange, chunk)
             if chat.include_usage:
-                usage = {"choices": [], "usage": _usage(generation)}
-                envelope = _envelope(chat, exchange.settings, "chat.completion.chunk")
-                yield event(envelope | usage, spaced=spaced)
+                counts = {"choices": [], "usage": usage([generation])}
+                yield event(beginning | counts, spaced=spaced)
             exchange.succeeded(generation, chat.parameters)
+    except StreamEndedError:
+        return
     except TgiFailure as failure:
         exchange.failed(failure)
         error = {"message": failure.error, "http_status_code": 422}
         yield event({"error": error}, spaced=spaced)
     yield event(DONE, spaced=spaced)
+
+
+def _choice(chat: Chat, position: int, token: Token, reason: str | None) -> dict[str, Any]:
+    text = "" if token.special else token.text
+    said = (
+        {"tool_calls": [chat.tool.partial_call(position, text)]} if chat.tool else {"content": text}
+    )
+    return {
+        "index": 0,
+        "delta": {"role": "assistant", **said},
+        "logprobs": chat.logprobs([token]),
+        "finish_reason": reason,
+    }
+
+
+def _likelihood(token: Token) -> dict[str, Any]:
+    return {"token": token.text, "logprob": token.logprob}
 
 
 def _role(message: Any) -> str:
@@ -132,77 +161,43 @@ def _role(message: Any) -> str:
 
 
 def _content(message: Mapping[str, Any]) -> str:
-    content = message.get("content", "")
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, list):
-        raise WrongShapeError("messages: data did not match any variant of untagged enum")
-    return "".join(
-        part["text"] if part.get("type") == "text" else f"![]({part['image_url']['url']})"
-        for part in content
-    )
+    match message.get("content"):
+        case str(text):
+            return text
+        case list(parts):
+            return "".join(map(_part, parts))
+        case None if "tool_calls" in message:
+            return ""
+        case _:
+            raise WrongShapeError("messages: data did not match any variant of untagged enum")
 
 
-def _parameters(body: Mapping[str, Any]) -> Parameters:
+def _part(part: Any) -> str:
+    match part:
+        case {"type": "text", "text": str(text)}:
+            return text
+        case {"type": "image_url", "image_url": {"url": str(url)}}:
+            return f"![]({url})"
+        case _:
+            raise WrongShapeError("messages: unknown variant, expected `text` or `image_url`")
+
+
+def _include_usage(options: Any) -> bool:
+    if options is None:
+        return False
+    if not isinstance(options, dict):
+        raise WrongShapeError("stream_options: invalid type, expected struct StreamOptions")
+    return read_flag(options, "include_usage")
+
+
+def _parameters(body: Mapping[str, Any], tool: tools.Tool | None) -> Parameters:
     native: dict[str, Any] = {}
-    if body.get("presence_penalty") is not None:
-        native["repetition_penalty"] = body["presence_penalty"] + 2.0
+    penalty = read_number(body, "presence_penalty")
+    if penalty is not None:
+        native["repetition_penalty"] = penalty + 2.0
     if body.get("response_format") is not None:
         native["grammar"] = body["response_format"]
-    return openai_parameters(body, native)
-
-
-def openai_parameters(body: Mapping[str, Any], native: Mapping[str, Any]) -> Parameters:
-    """Translates to native parameters: temperature 0 is greedy, none at all means sampling.
-
-    Args:
-        native: further parameters, translated already.
-
-    Raises:
-        WrongShapeError: if one is of a wrong type.
-    """
-    same = {name: body[name] for name in _SAME_NAME if body.get(name) is not None}
-    greedy = same.get("temperature") == 0
-    if greedy:
-        del same["temperature"]
-    translated = {
-        "do_sample": not greedy,
-        "max_new_tokens": body.get("max_tokens", body.get("max_completion_tokens")),
-        "stop": body.get("stop") or [],
-    }
-    return read_parameters({"parameters": {**same, **translated, **native}})
-
-
-def _envelope(chat: Chat, settings: Settings, kind: str) -> dict[str, Any]:
-    own = chat.model in {None, "tgi"}
-    return {
-        "object": kind,
-        "id": "",
-        "created": int(time.time()),
-        "model": settings.model_id if own else chat.model,
-        "system_fingerprint": f"{settings.version}-native",
-    }
-
-
-def _chunk(chat: Chat, settings: Settings, token: Token, reason: str | None) -> dict[str, Any]:
-    delta = {"role": "assistant", "content": "" if token.special else token.text}
-    return {
-        **_envelope(chat, settings, "chat.completion.chunk"),
-        "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}],
-        "usage": None,
-    }
-
-
-def finish_reason(generation: Generation) -> str:
-    """Returns why an answer in one piece ended, in the words of that API."""
-    reason = generation.best.finish_reason
-    return _FINISH_REASONS.get(reason, reason)
-
-
-def _usage(generation: Generation) -> dict[str, int]:
-    generated = len(generation.best.tokens)
-    return {
-        "prompt_tokens": generation.input_length,
-        "completion_tokens": generated,
-        "total_tokens": generation.input_length + generated,
-    }
+    if tool is not None:
+        native["grammar"] = tool.grammar()
+    native["top_n_tokens"] = read_count(body, "top_logprobs")
+    return translated(body, native)

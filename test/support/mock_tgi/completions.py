@@ -1,18 +1,18 @@
 """The OpenAI-style route for prompts without roles, on top of the same generation."""
 
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from test.support.mock_tgi.chat import finish_reason, openai_parameters
 from test.support.mock_tgi.exchange import Exchange, Slots
 from test.support.mock_tgi.failures import TgiFailure
-from test.support.mock_tgi.generation import Generation, generate
-from test.support.mock_tgi.native import silence
-from test.support.mock_tgi.parameters import WrongShapeError
+from test.support.mock_tgi.openai_api import envelope, finish_reason, translated, usage
+from test.support.mock_tgi.pacing import StreamEndedError, compose, take_time, token_events
+from test.support.mock_tgi.parameters import WrongShapeError, read_text
 from test.support.mock_tgi.settings import Settings
 from test.support.mock_tgi.sse import DONE, event
-from test.support.mock_tgi.validation import check
+from test.support.mock_tgi.tokens import Token
+
+_KIND = "text_completion"
 
 
 class Completion:
@@ -34,26 +34,9 @@ class Completion:
                 "batch size exceeded",
                 f"Number of prompts exceeds the maximum allowed batch size of {limit}",
             )
-        native = {}
-        if body.get("repetition_penalty") is not None:
-            native["repetition_penalty"] = body["repetition_penalty"]
-        self.parameters = openai_parameters(body, native)
-        self.model = body.get("model") or settings.model_id
-
-    def run(self, prompt: str, exchange: Exchange) -> Generation:
-        """Validates a prompt and generates.
-
-        Raises:
-            TgiFailure: for a broken rule.
-        """
-        length = check(prompt, self.parameters, exchange.settings)
-        return generate(
-            prompt,
-            self.parameters,
-            exchange.settings,
-            input_length=length,
-            answer=exchange.behaviour.answer(),
-        )
+        native = {"repetition_penalty": body.get("repetition_penalty")}
+        self.parameters = translated(body, native)
+        self.model = read_text(body, "model") or settings.model_id
 
 
 def whole_answer(completion: Completion, exchange: Exchange, slots: Slots) -> dict[str, Any]:
@@ -67,50 +50,52 @@ def whole_answer(completion: Completion, exchange: Exchange, slots: Slots) -> di
     generations = []
     for prompt in completion.prompts:
         with slots.one():
-            generation = completion.run(prompt, exchange)
-            for position in range(len(generation.best.tokens)):
-                exchange.pause(exchange.delay_before(position))
-                exchange.sent_token()
+            generation = compose(prompt, completion.parameters, exchange)
+            take_time(generation, completion.parameters, exchange)
             generations.append(generation)
-            exchange.succeeded(generation, completion.parameters)
     choices = [
         _choice(index, generation.best.text, finish_reason(generation))
         for index, generation in enumerate(generations)
     ]
-    envelope = _envelope(completion, exchange.settings)
-    return {**envelope, "choices": choices, "usage": _usage(generations)}
+    beginning = envelope(_KIND, completion.model, exchange.settings)
+    return {**beginning, "choices": choices, "usage": usage(generations)}
 
 
 def stream(completion: Completion, exchange: Exchange, slots: Slots) -> Iterator[bytes]:
     """Yields the chunks of a streamed answer, prompt by prompt; failures are events too.
 
     Raises:
+        BrokenOffError: where the script breaks the transfer.
         CallerGoneError: if the caller left before the end.
     """
     yield b""  # status and headers leave at once, before anything is generated
     spaced = exchange.settings.space_after_colon
-    envelope = _envelope(completion, exchange.settings)
     try:
         exchange.begin()
         for index, prompt in enumerate(completion.prompts):
             with slots.one():
-                generation = completion.run(prompt, exchange)
-                last = len(generation.best.tokens) - 1
-                for position, token in enumerate(generation.best.tokens):
-                    yield from silence(exchange, position)
-                    exchange.sent_token()
-                    text = "" if token.special else token.text
-                    chunk = {**envelope, "choices": [_choice(index, text, "")]}
-                    if position == last:
-                        reason = generation.best.finish_reason
-                        chunk["choices"] = [_choice(index, text, reason)]
-                        chunk["usage"] = _usage([generation])
-                    yield event(chunk, spaced=spaced)
-                exchange.succeeded(generation, completion.parameters)
+                yield from _one(completion, exchange, index, prompt)
+    except StreamEndedError:
+        return
     except TgiFailure as failure:
         exchange.failed(failure)
         yield event(failure.as_json(), spaced=spaced)
     yield event(DONE, spaced=spaced)
+
+
+def _one(completion: Completion, exchange: Exchange, index: int, prompt: str) -> Iterator[bytes]:
+    generation = compose(prompt, completion.parameters, exchange)
+    beginning = envelope(_KIND, completion.model, exchange.settings)
+
+    def chunk(_position: int, token: Token, last: bool) -> dict[str, Any]:
+        text = "" if token.special else token.text
+        if not last:
+            return {**beginning, "choices": [_choice(index, text, "")]}
+        choice = _choice(index, text, generation.best.finish_reason)
+        return {**beginning, "choices": [choice], "usage": usage([generation])}
+
+    yield from token_events(generation, exchange, chunk)
+    exchange.succeeded(generation, completion.parameters)
 
 
 def _prompts(body: Mapping[str, Any]) -> list[str]:
@@ -125,23 +110,3 @@ def _prompts(body: Mapping[str, Any]) -> list[str]:
 
 def _choice(index: int, text: str, reason: str) -> dict[str, Any]:
     return {"index": index, "text": text, "logprobs": None, "finish_reason": reason}
-
-
-def _envelope(completion: Completion, settings: Settings) -> dict[str, Any]:
-    return {
-        "object": "text_completion",
-        "id": "",
-        "created": int(time.time()),
-        "model": completion.model,
-        "system_fingerprint": f"{settings.version}-native",
-    }
-
-
-def _usage(generations: list[Generation]) -> dict[str, int]:
-    asked = sum(generation.input_length for generation in generations)
-    generated = sum(len(generation.best.tokens) for generation in generations)
-    return {
-        "prompt_tokens": asked,
-        "completion_tokens": generated,
-        "total_tokens": asked + generated,
-    }

@@ -124,6 +124,8 @@ class Exchange:
     def failed(self, failure: TgiFailure) -> None:
         """Puts a failure inside a stream on the server's meters."""
         self._meters.failed(failure.error_type)
+        if failure.error_type == "generation":
+            self._script.generation_broke()
 
     def _wait(self, until: float | None) -> None:
         while until is None or time.monotonic() < until:

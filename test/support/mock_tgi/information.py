@@ -26,7 +26,7 @@ def information_routes(settings: Settings, script: Script, meters: Meters) -> Bl
     @routes.get("/health")
     @routes.get("/ping")
     def health() -> Response:
-        if not script.healthy:
+        if not script.check_health():
             raise TgiFailure("healthcheck", "unhealthy")
         return Response("", 200)
 

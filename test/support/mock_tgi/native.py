@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from test.support.mock_tgi.exchange import BrokenOffError, Exchange, Slots
+from test.support.mock_tgi.exchange import Exchange, Slots
 from test.support.mock_tgi.failures import TgiFailure
-from test.support.mock_tgi.generation import Generation, Sequence, generate
+from test.support.mock_tgi.generation import Generation, Sequence
+from test.support.mock_tgi.pacing import StreamEndedError, compose, take_time, token_events
 from test.support.mock_tgi.parameters import read_inputs, read_parameters
-from test.support.mock_tgi.sse import KEEP_ALIVE, event
+from test.support.mock_tgi.sse import event
 from test.support.mock_tgi.tokens import Token, alternatives, pieces, tokenize
-from test.support.mock_tgi.validation import check, check_before_slot
+from test.support.mock_tgi.validation import check_before_slot
 
 
 class Job:
@@ -33,14 +34,7 @@ class Job:
             TgiFailure: for a broken rule.
         """
         exchange.begin()
-        length = check(self.inputs, self.parameters, exchange.settings)
-        return generate(
-            self.inputs,
-            self.parameters,
-            exchange.settings,
-            input_length=length,
-            answer=exchange.behaviour.answer(),
-        )
+        return compose(self.inputs, self.parameters, exchange)
 
     def text_of(self, sequence: Sequence) -> str:
         """Returns the generated text, after the prompt if that was asked for."""
@@ -57,10 +51,7 @@ def run_whole(job: Job, exchange: Exchange, slots: Slots) -> Generation:
     check_before_slot(job.parameters, exchange.settings, streaming=False)
     with slots.one():
         generation = job.run(exchange)
-        for position in range(len(generation.best.tokens)):
-            exchange.pause(exchange.delay_before(position))
-            exchange.sent_token()
-        exchange.succeeded(generation, job.parameters)
+        take_time(generation, job.parameters, exchange)
         return generation
 
 
@@ -105,47 +96,18 @@ def stream(job: Job, exchange: Exchange, slots: Slots) -> Iterator[bytes]:
         check_before_slot(job.parameters, exchange.settings, streaming=True)
         with slots.one():
             generation = job.run(exchange)
-            last = len(generation.best.tokens) - 1
-            for position, token in enumerate(generation.best.tokens):
-                if position == exchange.behaviour.after:
-                    if exchange.behaviour.then != "hold":
-                        yield from interruption(exchange)
-                        return
-                    exchange.hold()
-                yield from silence(exchange, position)
+
+            def token_event(position: int, token: Token, last: bool) -> dict[str, Any]:
                 content = _token_event(position, token, generation)
-                if position == last:
-                    content |= _final_fields(job, generation)
-                exchange.sent_token()
-                yield event(content, spaced=exchange.settings.space_after_colon)
+                return content | _final_fields(job, generation) if last else content
+
+            yield from token_events(generation, exchange, token_event)
             exchange.succeeded(generation, job.parameters)
+    except StreamEndedError:
+        return
     except TgiFailure as failure:
         exchange.failed(failure)
         yield event(failure.as_json(), spaced=exchange.settings.space_after_colon)
-
-
-def interruption(exchange: Exchange) -> Iterator[bytes]:
-    """Yields what is left of a stream that the script cuts.
-
-    Raises:
-        BrokenOffError: if it is to be cut without a proper end.
-    """
-    match exchange.behaviour.then:
-        case "error":
-            yield event(exchange.behaviour.event, spaced=exchange.settings.space_after_colon)
-        case "reset":
-            raise BrokenOffError("broken off as scripted")
-
-
-def silence(exchange: Exchange, position: int) -> Iterator[bytes]:
-    """Waits for the token at a position, with a sign of life now and then."""
-    remaining = exchange.delay_before(position)
-    interval = exchange.settings.keep_alive_interval
-    while remaining > interval:
-        exchange.pause(interval)
-        remaining -= interval
-        yield KEEP_ALIVE
-    exchange.pause(remaining)
 
 
 def tokenized(body: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -153,6 +153,24 @@ def read_flag(body: Mapping[str, Any], name: str) -> bool:
     return bool(read_field(body.get(name, False), _boolean, name))
 
 
+def read_number(body: Mapping[str, Any], name: str) -> float | None:
+    """Reads an optional number."""
+    value = body.get(name)
+    return None if value is None else float(read_field(value, _number, name))
+
+
+def read_count(body: Mapping[str, Any], name: str) -> int | None:
+    """Reads an optional number of things."""
+    value = body.get(name)
+    return None if value is None else int(read_field(value, _u32, name))
+
+
+def read_text(body: Mapping[str, Any], name: str) -> str | None:
+    """Reads an optional text."""
+    value = body.get(name)
+    return None if value is None else str(read_field(value, _text, name))
+
+
 def read_field(value: Any, reader: Callable[[Any], Any], path: str) -> Any:
     """Reads one value and puts its path in front of any complaint."""
     try:

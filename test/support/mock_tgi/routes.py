@@ -1,5 +1,7 @@
 """The HTTP routes, and the errors that happen before a route's own code runs."""
 
+from typing import Any, cast
+
 from flask import Blueprint, Flask, Response, jsonify, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -33,6 +35,12 @@ class _ServerJSON(DefaultJSONProvider):
 
     ensure_ascii = False
     sort_keys = False
+    compact = True
+
+    def response(self, *args: Any, **kwargs: Any) -> Response:
+        answer = cast(Response, super().response(*args, **kwargs))
+        answer.set_data(answer.get_data().rstrip(b"\n"))
+        return answer
 
 
 def create_app(settings: Settings, script: Script) -> Flask:

@@ -58,6 +58,13 @@ class Behaviour:
             **{**value, "token_texts": tuple(token_texts) if token_texts is not None else None}
         )
 
+    @property
+    def breaks_generation(self) -> bool:
+        """Whether this is TGI's "generation failed", as an answer or inside a stream."""
+        in_stream = self.after is not None and self.then == "error"
+        content = self.event if in_stream else self.body
+        return isinstance(content, Mapping) and content.get("error_type") == "generation"
+
     def answer(self) -> list[Token] | None:
         """Returns the scripted tokens, or ``None`` to let the model compose."""
         if self.text is not None:
@@ -120,7 +127,20 @@ class Script:
         self._standing = AS_USUAL
         self.requests: list[Recorded] = []
         self.healthy = True
+        """Whether the operator wants it to look healthy."""
+        self._broken = False
         self.gate = threading.Event()
+
+    def generation_broke(self) -> None:
+        """Takes note of a generation that failed: health checks try one from now on."""
+        with self._changed:
+            self._broken = True
+
+    def check_health(self) -> bool:
+        """Returns whether TGI is healthy; after a failure, whether generating would succeed."""
+        with self._changed:
+            self._broken = self._broken and self._standing.breaks_generation
+            return self.healthy and not self._broken
 
     def extend(self, behaviours: Iterable[Behaviour]) -> None:
         """Appends behaviours for the next calls, in order."""
@@ -162,6 +182,7 @@ class Script:
             self._coming.clear()
             self._standing = AS_USUAL
             self.healthy = True
+            self._broken = False
             self.requests.clear()
         self.release()
 

@@ -23,6 +23,8 @@ class Settings:
     max_input_tokens: int = 4095
     max_total_tokens: int = 4096
     max_client_batch_size: int = 4
+    chat_template: bool = True
+    """Some models have none: a chat with them is an error."""
     seed: int = 0
     """Another seed is another model: the same prompt gets another answer."""
     first_token_delay: float = 0.0

@@ -10,7 +10,12 @@ DONE = "[DONE]"
 
 def event(content: Mapping[str, Any] | str, *, spaced: bool) -> bytes:
     """Encodes one event; TGI escapes nothing that JSON does not require."""
-    data = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+    compact = (",", ":")
+    data = (
+        content
+        if isinstance(content, str)
+        else json.dumps(content, ensure_ascii=False, separators=compact)
+    )
     return f"data:{' ' if spaced else ''}{data}\n\n".encode()
 
 
