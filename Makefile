@@ -48,14 +48,14 @@ test-python: setup
 	forge build --quiet
 	pytest -m "not e2e"
 
-e2e: setup $(COMPAT)/.ready $(COMPAT_LAST)/.ready ## Real Anvil, service and node against each other
+e2e: setup $(COMPAT)/.ready $(COMPAT_LAST)/.ready $(COMPAT_TGI)/.ready ## Real Anvil, service and node against each other
 	@$(TEST_CONTRACTS)
-	pytest -m e2e test/e2e test/compat test/chaos
+	pytest -m e2e test/e2e test/compat test/chaos test/service/compat
 
 compat: setup $(COMPAT)/.ready $(COMPAT_LAST)/.ready ## The public infernet-client 1.0.0 and 1.4.0 (web3 6) against this node; part of e2e
 	pytest -m e2e test/compat
 
-compat-tgi: setup $(COMPAT_TGI)/.ready ## TGI's own Python client against the mock TGI
+compat-tgi: setup $(COMPAT_TGI)/.ready ## TGI's own Python client against the mock TGI; part of e2e
 	pytest -m e2e test/service/compat
 
 soak-service: setup ## Thousands of requests to the TGI service (REQUESTS=20000): its memory stays flat
