@@ -146,10 +146,12 @@ def test_tool_call(client: InferenceClient) -> None:
     answer = client.chat_completion(CHAT, tools=TOOLS, tool_choice="required")
     stream = client.chat_completion(CHAT, tools=TOOLS, tool_choice="required", stream=True)
 
-    (call,) = answer.choices[0].message.tool_calls or ()
+    assert answer.choices[0].message.tool_calls is not None
+    (call,) = answer.choices[0].message.tool_calls
     assert call.function.name == "weather"
     assert json.loads(call.function.arguments).keys() == {"place"}
-    pieces = [(chunk.choices[0].delta.tool_calls or ())[0].function for chunk in stream]
+    deltas = [chunk.choices[0].delta.tool_calls for chunk in stream]
+    pieces = [delta[0].function for delta in deltas if delta]
     assert pieces[0].name == "weather"
     assert json.loads("".join(piece.arguments for piece in pieces)).keys() == {"place"}
 
