@@ -1,7 +1,7 @@
 """Which of the chain's subscriptions are this node's business."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import structlog
@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 CANCELLED = "cancelled"
 _AT_ONCE = 200
+MOST_LINES = 1_000
+"""Of one kind that one step may write into the log; a first look at an old chain has thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +70,22 @@ class Tracker:
         for row in cancelled:
             log.info("Subscription cancelled", id=row.id)
         tracked = [row for row in judged.values() if row.tracking is Tracking.TRACKED]
-        for row in tracked:
+        for row in tracked[:MOST_LINES]:
             log.info("Tracked new subscription!", id=row.id, owner=row.subscription.owner)
+        _summarise("Tracked more subscriptions", len(tracked))
         return Changes(tracked, [*gone, *(row.id for row in cancelled)])
 
     async def _judge_all(self, step: Step) -> dict[int, Tracked]:
         judged: dict[int, Tracked] = {}
+        ignored = 0
         for number, found in enumerate(step.found):
             if number % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)  # a long snapshot must not hold up everybody else
-            judged[found.id] = self._judge(found, step.cursor.number)
+            judged[found.id], objection = self._judge(found, step.cursor.number)
+            ignored += objection is not None
+            if objection and ignored <= MOST_LINES:
+                log.info(objection.event, **objection.details)
+        _summarise("Ignored more subscriptions", ignored)
         return judged
 
     async def _cancelled(self, step: Step, judged: dict[int, Tracked]) -> list[Tracked]:
@@ -93,19 +101,22 @@ class Tracker:
             )
         return rows
 
-    def _judge(self, found: Found, block: int) -> Tracked:
+    def _judge(self, found: Found, block: int) -> tuple[Tracked, "_Objection | None"]:
         subscription = found.subscription
         if subscription.cancelled:
-            return Tracked(found.id, subscription, Tracking.ENDED, CANCELLED, block)
+            return Tracked(found.id, subscription, Tracking.ENDED, CANCELLED, block), None
         try:
-            reason = self._reason_to_ignore(found)
+            objection = self._objection(found)
         except Exception as error:
             log.exception("Subscription cannot be judged", id=found.id)
             reason = f"cannot be judged: {error!r}"
-        tracking = Tracking.TRACKED if reason is None else Tracking.IGNORED
-        return Tracked(found.id, subscription, tracking, reason, block)
+            return Tracked(found.id, subscription, Tracking.IGNORED, reason, block), None
+        if objection is None:
+            return Tracked(found.id, subscription, Tracking.TRACKED, None, block), None
+        row = Tracked(found.id, subscription, Tracking.IGNORED, objection.reason, block)
+        return row, objection
 
-    def _reason_to_ignore(self, found: Found) -> str | None:
+    def _objection(self, found: Found) -> "_Objection | None":
         pipeline = self.lookup.containers(found.subscription.container_id)
         rejection = check_subscription(
             found.id,
@@ -118,20 +129,29 @@ class Tracker:
         if rejection is None:
             return None
         if rejection.error != INVALID_PAYMENT or pipeline is None:
-            log.info(
-                "Ignored subscription creation",
-                id=found.id,
-                reason=rejection.error,
-                **_details(rejection),
-            )
-            return rejection.error
+            about = {"id": found.id, "reason": rejection.error, **_details(rejection)}
+            return _Objection(rejection.error, "Ignored subscription creation", about)
         problem = payment_problem(
             found.subscription,
             [self.known[container] for container in pipeline],
             payment_address=self.payment_address,
         )
-        log.info(f"Skipping subscription: {found.id}: {problem}")
-        return f"{rejection.error}: {problem}"
+        event = f"Skipping subscription: {found.id}: {problem}"
+        return _Objection(f"{rejection.error}: {problem}", event, {})
+
+
+@dataclass(frozen=True, slots=True)
+class _Objection:
+    """Why a subscription is ignored, and how the log says it."""
+
+    reason: str
+    event: str
+    details: Mapping[str, object]
+
+
+def _summarise(event: str, count: int) -> None:
+    if count > MOST_LINES:
+        log.info(event, count=count - MOST_LINES, each="infernet-node why <id> says it of each")
 
 
 def _details(rejection: Rejection) -> dict[str, object]:

@@ -8,6 +8,7 @@ import pytest
 from eth_abi.abi import decode
 
 from infernet_node import guardian
+from infernet_node.chain import tracker
 from infernet_node.chain.contracts import READ_SUBSCRIPTION_BATCH, Coordinator, Reader
 from infernet_node.chain.cursor import Cursor
 from infernet_node.chain.header import Header
@@ -15,7 +16,7 @@ from infernet_node.chain.listener import Listener
 from infernet_node.chain.requests import Request
 from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import RefusedError, RevertError, TransportError
-from test.node.chain.world import Chain, Log, Node, Pipeline
+from test.node.chain.world import REQUESTER, Chain, Log, Node, Pipeline
 
 
 @pytest.fixture
@@ -233,3 +234,26 @@ async def test_a_block_without_logs_of_the_coordinator_says_so(chain: Chain, rpc
     assert not asked.may_have_logs_of(chain.contracts["Fee"])
     # Some chains compute no filter: nothing can be concluded from an empty one.
     assert replace(asked, logs_bloom=0).may_have_logs_of(chain.contracts["Fee"])
+
+
+async def test_a_first_look_at_thousands_does_not_fill_the_log(
+    chain: Chain, node: Node, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracker, "MOST_LINES", 2)
+    await node.stop()
+    for _ in range(5):
+        chain.subscribe_as(REQUESTER, container="somebody-elses")
+    ours = [chain.schedule(["later"], period=1_000) for _ in range(3)]
+
+    await node.start()
+    await node.until(lambda: log.has("tracked more subscriptions"))
+
+    assert log.count("ignored subscription creation") == 2
+    assert log.has("ignored more subscriptions.*count=3.*infernet-node why")
+    assert log.count("tracked new subscription") == 2
+    assert log.has("tracked more subscriptions.*count=1")
+    histories = [await node.service.history(str(id_), None) for id_ in (5, ours[-1])]
+    assert [history[0].state for history in histories] == [
+        "ignored(Container-set not supported)",
+        "tracked",
+    ]
