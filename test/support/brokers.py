@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from test.support.waiting import until
+
 REDIS = "redis://127.0.0.1:6379/0"
 NATS = "nats://127.0.0.1:4222"
 
@@ -60,19 +62,27 @@ async def wire_to(url: str) -> AsyncIterator[Wire]:
         if not wire.accepts:
             writer.transport.abort()
             return
-        far_reader, far_writer = await asyncio.open_connection(parts.hostname, parts.port)
-        both = {writer, far_writer}
-        wire._links |= both
+        ends = {writer}
+        wire._links.add(writer)
         try:
+            far_reader, far_writer = await asyncio.open_connection(parts.hostname, parts.port)
+            ends.add(far_writer)
+            wire._links.add(far_writer)
             await asyncio.gather(_pass_on(reader, far_writer), _pass_on(far_reader, writer))
         finally:
-            wire._links -= both
+            for end in ends:
+                end.transport.abort()
+            wire._links -= ends
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     wire = Wire(server.sockets[0].getsockname()[1])
     async with server:
-        yield wire
-        wire.cut()
+        try:
+            yield wire
+        finally:
+            wire.cut()
+    # Their tasks have to hear of it while there is a loop.
+    await until(lambda: not wire._links)
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
