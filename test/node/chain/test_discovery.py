@@ -81,6 +81,26 @@ async def test_what_a_lagging_backend_does_not_know_yet_is_asked_for_again(
     assert await snapshot_ids(listener) == [known, new]
 
 
+async def test_a_log_that_knows_more_than_the_state_is_of_another_chain(
+    chain: Chain, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain.ask("known everywhere")
+    head = await listener.head()
+    since = Cursor(head.number, head.hash, next_id=2)
+    new = chain.ask("in the log and not yet in the state")
+    next_id = listener.coordinator.next_id()
+    one_less = replace(next_id, decode=lambda returned: next_id.decode(returned) - 1)
+
+    with monkeypatch.context() as divided:
+        divided.setattr(Coordinator, "next_id", lambda self: one_less)
+        with pytest.raises(TransportError, match="different chains"):
+            await listener.step(await listener.head(), [since])
+
+    step = await listener.step(await listener.head(), [since])
+    assert step is not None
+    assert [found.id for found in step.found] == [new]
+
+
 async def test_a_subscription_that_no_backend_knows_hides_no_other_for_ever(
     chain: Chain, listener: Listener, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
