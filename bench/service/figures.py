@@ -1,30 +1,34 @@
 """The figures: each a function that measures a running world."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+from huggingface_hub import InferenceClient
 
 from bench.service.load import QUESTION, Answered, Target, all_at_once, closed_loop, quantile
 from bench.service.world import World
 
 GENERATION = 0.5
 """Seconds that the mock server takes for an answer while overhead is measured."""
+_PROCESSOR_ROUNDS = 10
 _ROUNDS = 3
 """Times that direct calls and calls of the service take turns, so that both see the same load."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured value and the value it must not exceed."""
+    """One measured value and the value it must not exceed, if there is one."""
 
     name: str
     value: float
     unit: str
-    goal: float
+    goal: float | None = None
 
     @property
-    def met(self) -> bool:
-        return self.value <= self.goal
+    def met(self) -> bool | None:
+        return None if self.goal is None else self.value <= self.goal
 
 
 def overhead(world: World) -> Iterator[Figure]:
@@ -49,6 +53,23 @@ def first_token(world: World) -> Iterator[Figure]:
     )
     added = quantile(served, 0.5) - quantile(direct, 0.5)
     yield Figure("added time to first token p50, 32 clients", added * 1000, "ms", 5.0)
+
+
+def processor(world: World) -> Iterator[Figure]:
+    """Processor time of a job, beside that of the same question asked by the library alone."""
+    world.script(text="Only if they hold the wok.")
+    jobs = _PROCESSOR_ROUNDS * 32
+    before = world.worker_seconds()
+    asked = closed_loop(_job(world, destination=1), clients=32, rounds=_PROCESSOR_ROUNDS, spread=0)
+    _require_success(asyncio.run(asked))
+    served = (world.worker_seconds() - before) / jobs
+    yield Figure("processor time of a job in the service", served * 1000, "ms")
+    before = time.process_time()
+    for _ in range(jobs):
+        with InferenceClient(f"{world.tgi_url}/generate", token="none") as client:
+            client.text_generation(QUESTION, details=True, max_new_tokens=20)
+    alone = (time.process_time() - before) / jobs
+    yield Figure("processor time of the same call by huggingface_hub alone", alone * 1000, "ms")
 
 
 def streams(world: World) -> Iterator[Figure]:
@@ -85,6 +106,7 @@ def slow_generations(world: World) -> Iterator[Figure]:
 FIGURES: dict[str, Callable[[World], Iterator[Figure]]] = {
     "overhead": overhead,
     "first-token": first_token,
+    "processor": processor,
     "streams": streams,
     "slow-generations": slow_generations,
 }

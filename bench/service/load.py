@@ -86,6 +86,4 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 def _session() -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0), timeout=_TIMEOUT
-    )
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=_TIMEOUT)

@@ -39,6 +39,10 @@ class World:
         """Resident memory of all processes of the service together; shared pages count twice."""
         return sum(map(_resident_mebibytes, [self.service_pid, *self.workers()]))
 
+    def worker_seconds(self) -> float:
+        """Processor time that all workers together have used so far, in seconds."""
+        return sum(map(_processor_seconds, self.workers()))
+
     def workers(self) -> list[int]:
         """Process ids of the service's workers."""
         children = Path(f"/proc/{self.service_pid}/task/{self.service_pid}/children")
@@ -99,6 +103,12 @@ def _service(tgi_url: str, workers: int) -> Iterator[tuple[str, int]]:
 def _resident_mebibytes(pid: int) -> float:
     (kibibytes,) = re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     return int(kibibytes) / 1024
+
+
+def _processor_seconds(pid: int) -> float:
+    """In user and in system mode, fields 14 and 15 of proc(5); the name before may hold spaces."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _wait_until_ready(url: str) -> None:

@@ -178,6 +178,28 @@ def test_sigterm_lets_running_jobs_finish(tgi: MockTGI) -> None:
     assert service.process.returncode == 0
 
 
+def test_sigterm_lets_a_stream_finish(tgi: MockTGI) -> None:
+    with running(environment(tgi)) as service:
+        service.wait_until_up()
+        tgi.reset()
+        tgi.script(Behaviour(token_texts=("one", " two"), after=1, then="hold"))
+        with httpx.stream(
+            "POST", f"{service.url}/service_output", json={**JOB, "destination": 2}, timeout=20
+        ) as response:
+            received = response.iter_text()
+            assert next(received) == "one"
+
+            service.terminate()
+            _wait_until_refused(service.port)
+            assert service.process.poll() is None
+            tgi.release()
+
+            assert "".join(received) == " two"
+        service.end()
+
+    assert service.process.returncode == 0
+
+
 def test_sigterm_ends_waits_for_retries(tgi: MockTGI) -> None:
     patient = {"retry_params": {"tries": -1, "delay": 100}}
     with running(environment(tgi, WORKFLOW_KW_ARGS=patient)) as service:
