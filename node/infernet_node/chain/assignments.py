@@ -66,6 +66,6 @@ class Assignments:
             row = await self._fulfilments.get(row_id)
             # What is on its way to the chain is not given up: the journal carries it on.
             if row is not None and row.open and row.stage is not Stage.SUBMITTED:
-                await self._ended(await self._fulfilments.move(row, Stage.FAILED, reason=reason))
+                await self._ended(await self._fulfiller.end(row, Stage.FAILED, reason))
         except Exception:
             log.exception("Row could not be given up, a restart takes it up again", row=row_id)

@@ -140,7 +140,7 @@ class Fulfiller:
     ) -> Fulfilment:
         reason = str(obstacle)
         if is_out_of_time(row):
-            return await self._end(row, Stage.FAILED, reason)
+            return await self.end(row, Stage.FAILED, reason)
         if row.reason != reason:
             row = await self._fulfilments.move(row, row.stage, reason=reason)
         await asyncio.sleep(obstacle.pause or next(waits))
@@ -154,7 +154,7 @@ class Fulfiller:
             if entry is not None:
                 return await self._submitted(row, entry)  # a crash came between the two records
         if is_over(row, self._clock.now):
-            return await self._end(row, Stage.EXPIRED, "its interval is over")
+            return await self.end(row, Stage.EXPIRED, "its interval is over")
         if self._transactions.trouble:
             raise NotNowError(self._transactions.trouble)
         if row.stage is Stage.COMPUTED:
@@ -216,9 +216,9 @@ class Fulfiller:
             raise NotNowError(str(error)) from error
         except ContainerRefusedError as error:
             log.error("Container execution errored", id=row.label, error=str(error))
-            return await self._end(row, Stage.FAILED, str(error))
+            return await self.end(row, Stage.FAILED, str(error))
         except UnknownContainersError:
-            return await self._end(row, Stage.IGNORED, "Container-set not supported")
+            return await self.end(row, Stage.IGNORED, "Container-set not supported")
         self._reached("container answered")
         row = await self._fulfilments.move(row, Stage.COMPUTED, delivery=delivery, reason=None)
         self._reached("output recorded")
@@ -228,7 +228,7 @@ class Fulfiller:
 
     async def _deliver(self, row: Fulfilment) -> Fulfilment:
         if is_over(row, self._clock.next):
-            return await self._end(row, Stage.EXPIRED, "the next block is in another interval")
+            return await self.end(row, Stage.EXPIRED, "the next block is in another interval")
         assert row.delivery is not None, "a computed row has a delivery"
         await self._back_proof(row)
         data = self._call_data(row, await self._delegation(row), row.delivery)
@@ -278,7 +278,7 @@ class Fulfiller:
 
     async def _after(self, row: Fulfilment, entry: Entry) -> Fulfilment:
         if entry.state is State.FINAL:
-            row = await self._end(row, Stage.ANSWERED, transaction_hash=entry.mined_hash)
+            row = await self.end(row, Stage.ANSWERED, transaction_hash=entry.mined_hash)
             self._earned(row)
             return row
         again = {"sends": row.sends + 1}
@@ -289,7 +289,7 @@ class Fulfiller:
         if reverts < MAX_REVERTS:
             return await self._fulfilments.move(row, Stage.COMPUTED, reverts=reverts, **again)
         log.error("Subscription has exceeded the maximum number of attempts", id=row.label)
-        return await self._end(
+        return await self.end(
             row, Stage.FAILED, f"{reverts} transactions reverted on chain", reverts=reverts
         )
 
@@ -312,21 +312,21 @@ class Fulfiller:
     async def _act(self, row: Fulfilment, action: Action, reason: str) -> Fulfilment:
         match action:
             case Action.ANSWERED:
-                return await self._end(row, Stage.ANSWERED)
+                return await self.end(row, Stage.ANSWERED)
             case Action.ANSWERED_BY_ANOTHER:
-                return await self._end(row, await self._answered_by(row))
+                return await self.end(row, await self._answered_by(row))
             case Action.EXPIRED:
-                return await self._end(row, Stage.EXPIRED, reason)
+                return await self.end(row, Stage.EXPIRED, reason)
             case Action.NEXT_BLOCK:
                 await self._clock.next_head()
                 return row
             case Action.REREAD:
                 return await self._reread(row)
             case Action.FAIL:
-                return await self._end(row, Stage.FAILED, reason)
+                return await self.end(row, Stage.FAILED, reason)
             case Action.DROP:
                 await self._drop(row, reason)
-                return await self._end(row, Stage.FAILED, reason)
+                return await self.end(row, Stage.FAILED, reason)
             case Action.CHECK_WALLETS:
                 return await self._check_wallets(row, reason)
             case Action.BACK_OFF | Action.GO_ON:
@@ -344,9 +344,9 @@ class Fulfiller:
         if row.subscription_id is not None:
             now = await read(self._rpc, self._coordinator.subscription(row.subscription_id))
             if not now.exists:
-                return await self._end(row, Stage.IGNORED, REORGANISED)
+                return await self.end(row, Stage.IGNORED, REORGANISED)
             if now.cancelled:
-                return await self._end(row, Stage.IGNORED, "cancelled")
+                return await self.end(row, Stage.IGNORED, "cancelled")
         await self._clock.next_head()
         return row
 
@@ -364,9 +364,10 @@ class Fulfiller:
     def _node(self) -> str:
         return self._transactions.address
 
-    async def _end(
+    async def end(
         self, row: Fulfilment, stage: Stage, reason: str | None = None, **columns: Any
     ) -> Fulfilment:
+        """Moves a row to its named end, and says and counts it."""
         row = await self._fulfilments.move(row, stage, reason=reason, **columns)
         self._metrics.intervals.labels(str(stage)).inc()
         log.info(f"Interval {stage}", id=row.label, interval=row.interval, reason=reason)

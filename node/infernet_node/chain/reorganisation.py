@@ -3,11 +3,15 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import structlog
+
 from infernet_node.chain.delegations import Delegations, Phase
 from infernet_node.chain.fulfilments import REORGANISED, Fulfilment, Fulfilments
 from infernet_node.chain.stages import Stage
 from infernet_node.chain.subscriptions import Subscriptions
 from infernet_node.chain.transactions import Transactions
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ class Reorganisation:
         current = await self.fulfilments.get(row.id)
         if current is not None:
             await self.fulfilments.move(current, Stage.IGNORED, reason=REORGANISED)
+            event = f"Interval {Stage.IGNORED}"
+            log.info(event, id=row.label, interval=row.interval, reason=REORGANISED)
 
     async def _detach_delegations(self, next_id: int) -> None:
         """Delegated answers carry their own question, and create what they answer anew."""
