@@ -15,6 +15,8 @@ from scripts import artifacts
 
 ABIS = artifacts.ROOT / "protocol" / "infernet_protocol" / "abi"
 CODE = artifacts.ROOT / "contracts" / "testing" / "infernet_testing" / "code"
+HASHES = artifacts.ROOT / "scripts" / "abi_hashes.json"
+"""What ``scripts/Deploy.sol`` records of each contract, which cannot hash an ABI itself."""
 CONSUMER_BASES = {"BaseConsumer": "Base.sol", "Delegator": "Delegator.sol"}
 """Abstract contracts whose views the node calls, with the files that declare them."""
 
@@ -28,7 +30,8 @@ def rendered() -> dict[Path, str]:
         for name, source in sources.items()
     }
     code = {CODE / f"{name}.hex": artifacts.load(name).bytecode + "\n" for name in CORE}
-    return {**abis, **code}
+    hashes = {name: artifacts.load(name).abi_hash for name in CORE}
+    return {**abis, **code, HASHES: json.dumps(hashes, indent=2) + "\n"}
 
 
 @click.command()

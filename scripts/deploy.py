@@ -1,12 +1,14 @@
 """Deploys the contracts and writes ``deployments/<chainId>.json``."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from infernet_protocol.registry import GETTERS
+from scripts import artifacts
 from scripts.accounts import DEPLOYER
 from scripts.contracts import DEPLOYED_BY, AddressBook
 from scripts.deployment import CONTAINER, Creation, create, deploy_core, in_use, record_set
@@ -52,6 +54,16 @@ def verify(book: AddressBook, as_json: bool) -> None:
         f"chain {chain_id}: {len(book.addresses)} contracts in place, "
         f"fee {rate / 100:.2f} % to {recipient}"
     )
+
+
+def built(build: str) -> Path:
+    """Returns the folder of a build; that of the release is brought up to date."""
+    out = artifacts.BUILDS[build]
+    if out == artifacts.RELEASE:
+        if not out.exists():
+            click.echo("building the release, which takes half a minute ...", err=True)
+        artifacts.build_release()
+    return out
 
 
 def made(item: Creation) -> Creation:
@@ -103,6 +115,12 @@ def show(created: list[Creation], as_json: bool) -> None:
     default=CONTAINER,
     help="Container that the example consumer ChatConsumer asks.",
 )
+@click.option(
+    "--build",
+    type=click.Choice(list(artifacts.BUILDS)),
+    default="release",
+    help="Which build: release is brought up to date first; default is the quick one of the tests.",
+)
 @click.option("--core-only", is_flag=True, help="Deploy no example consumer.")
 @click.option(
     "--replace",
@@ -116,6 +134,7 @@ def cli(
     fee: int,
     fee_recipient: str | None,
     container: str,
+    build: str,
     core_only: bool,
     replace: bool,
     verify_only: bool,
@@ -145,9 +164,11 @@ def cli(
             f"a deployment is recorded in {chain.directory} ({recorded}): pass --replace to keep "
             "its file aside and record a new one, or record elsewhere with --deployments"
         )
-    created = [made(item) for item in deploy_core(by, fee_recipient or by.address, fee)]
+    out = built(build)
+    created = [made(item) for item in deploy_core(by, fee_recipient or by.address, fee, out)]
     if not core_only:
-        created.append(made(create(by, "ChatConsumer", created[0].address, container)))
+        registry = created[0].address
+        created.append(made(create(by, "ChatConsumer", registry, container, out=out)))
     show(created, as_json)
     if chain.connection.private:
         click.echo("nothing is recorded: the chain ends with this command", err=True)

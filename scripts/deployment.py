@@ -19,6 +19,7 @@ from infernet_protocol import deployments
 from infernet_protocol.deployments import Deployed
 from infernet_protocol.registry import planned_addresses
 from scripts import artifacts
+from scripts.artifacts import Artifact
 from scripts.chain import Sender
 from scripts.errors import ScriptError
 
@@ -33,24 +34,28 @@ class Creation:
     name: str
     address: ChecksumAddress
     receipt: TxReceipt
+    artifact: Artifact
 
 
-def create(by: Sender, name: str, *args: object) -> Creation:
-    """Deploys one contract of this project."""
-    artifact = artifacts.load(name)
+def create(by: Sender, name: str, *args: object, out: Path = artifacts.OUT) -> Creation:
+    """Deploys one contract of this project, from the build in the folder ``out``."""
+    artifact = artifacts.load(name, out=out)
     factory = by.web3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
     receipt = by.send(factory.constructor(*args), f"deploying {name}")
     address = receipt["contractAddress"]
     assert address is not None, "a mined creation has an address"
-    return Creation(name, address, receipt)
+    return Creation(name, address, receipt, artifact)
 
 
-def deploy_core(by: Sender, fee_recipient: str, fee: int) -> Iterator[Creation]:
+def deploy_core(
+    by: Sender, fee_recipient: str, fee: int, out: Path = artifacts.OUT
+) -> Iterator[Creation]:
     """Deploys registry, coordinator, inbox, reader, fee and wallet factory, in this order.
 
     Args:
         fee_recipient: first owner of the fee contract.
         fee: protocol fee in hundredths of a percent, 0 to 65535.
+        out: folder of the build.
 
     Raises:
         ScriptError: if an address is not the one the registry was given, which
@@ -58,11 +63,11 @@ def deploy_core(by: Sender, fee_recipient: str, fee: int) -> Iterator[Creation]:
     """
     nonce = by.web3.eth.get_transaction_count(by.address, "pending")
     expected = planned_addresses(by.address, nonce)
-    registry = create(by, "Registry", *expected.values())
+    registry = create(by, "Registry", *expected.values(), out=out)
     yield registry
     for name, address in expected.items():
         args = (fee_recipient, fee) if name == "Fee" else (registry.address,)
-        created = create(by, name, *args)
+        created = create(by, name, *args, out=out)
         if created.address != address:
             raise ScriptError(
                 f"{name} is at {created.address}, but the registry names {address}: another "
@@ -120,7 +125,7 @@ def record(created: list[Creation], chain_id: int, directory: Path) -> Path:
                 address=item.address,
                 block=item.receipt["blockNumber"],
                 txHash="0x" + item.receipt["transactionHash"].hex(),
-                abiHash=artifacts.load(item.name).abi_hash,
+                abiHash=item.artifact.abi_hash,
                 version=artifacts.version(),
             )
             for item in created

@@ -8,14 +8,15 @@ from pathlib import Path
 DIRECTORY = Path("deployments")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
     """One contract of a deployment."""
 
     address: str
     block: int
-    """Block of the creating transaction: no log of the contract is older."""
-    txHash: str  # noqa: N815 - the file's format, also read by JavaScript tools
+    """Block of the creating transaction, or one before it: no log of the contract is older."""
+    txHash: str | None = None  # noqa: N815 - the file's format, also read by JavaScript tools
+    """Left out by ``scripts/Deploy.sol``, which writes before anything is sent."""
     abiHash: str  # noqa: N815
     """keccak256 of the ABI as compact JSON: tells whether a reader's ABI fits."""
     version: str

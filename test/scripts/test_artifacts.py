@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,33 @@ def test_half_a_build(tmp_path: Path, content: str) -> None:
     path = artifact(tmp_path, content)
     with pytest.raises(ClickException, match=f"{path} is no whole build"):
         artifacts.load("Registry", out=tmp_path)
+
+
+def test_the_release_build_has_a_target_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artifacts, "RELEASE", tmp_path)
+    with pytest.raises(ClickException, match=r"Registry is not built .* run `make release`"):
+        artifacts.load("Registry", out=tmp_path)
+
+
+def test_without_forge_there_is_no_release_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(
+        ClickException, match="forge is needed for the release build: run `make setup`"
+    ):
+        artifacts.build_release()
+
+
+def test_what_forge_objects_to_is_passed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forge = tmp_path / "forge"
+    forge.write_text("#!/bin/sh\necho no such pragma; exit 1\n")
+    forge.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    with pytest.raises(ClickException, match="could not build the contracts: no such pragma"):
+        artifacts.build_release()

@@ -10,6 +10,8 @@ from scripts.stack import Stack
 from test.scripts.conftest import Done, Run
 
 RECORDED = ["Registry", *GETTERS, "ChatConsumer"]
+QUICK = ("--build", "default")
+"""What it does otherwise, which is to build the release first, is seen in ``test/e2e``."""
 
 
 def other_key() -> str:
@@ -20,7 +22,7 @@ def other_key() -> str:
 def test_it_records_every_contract_with_its_creation(
     run: Run, chain: Stack, tmp_path: Path
 ) -> None:
-    done = run("deploy.py", "--deployments", tmp_path, PRIVATE_KEY=other_key())
+    done = run("deploy.py", *QUICK, "--deployments", tmp_path, PRIVATE_KEY=other_key())
     assert done.returncode == 0, done.stderr
     web3 = Web3(Web3.HTTPProvider(chain.rpc_url))
     recorded = json.loads((tmp_path / "31337.json").read_text())
@@ -34,13 +36,13 @@ def test_it_records_every_contract_with_its_creation(
 
 
 def test_in_a_pipe_it_prints_a_line_per_contract(run: Run, tmp_path: Path) -> None:
-    done = run("deploy.py", "--deployments", tmp_path, PRIVATE_KEY=other_key())
+    done = run("deploy.py", *QUICK, "--deployments", tmp_path, PRIVATE_KEY=other_key())
     assert [line.split()[0] for line in done.stdout.splitlines()] == RECORDED
 
 
 def test_programs_get_json(invoke: Run, tmp_path: Path) -> None:
     options = ("--json", "--deployments", tmp_path)
-    done = invoke("deploy.py", *options, PRIVATE_KEY=other_key())
+    done = invoke("deploy.py", *QUICK, *options, PRIVATE_KEY=other_key())
     created = json.loads(done.stdout)
     recorded = json.loads((tmp_path / "31337.json").read_text())
     assert list(created) == RECORDED
@@ -51,7 +53,9 @@ def test_programs_get_json(invoke: Run, tmp_path: Path) -> None:
 
 
 def test_core_only_deploys_no_example(run: Run, tmp_path: Path) -> None:
-    done = run("deploy.py", "--core-only", "--deployments", tmp_path, PRIVATE_KEY=other_key())
+    done = run(
+        "deploy.py", *QUICK, "--core-only", "--deployments", tmp_path, PRIVATE_KEY=other_key()
+    )
     assert done.returncode == 0, done.stderr
     assert "ChatConsumer" not in json.loads((tmp_path / "31337.json").read_text())
 
@@ -59,7 +63,7 @@ def test_core_only_deploys_no_example(run: Run, tmp_path: Path) -> None:
 def test_the_fee_is_set_as_asked(run: Run, chain: Stack, tmp_path: Path) -> None:
     recipient = "0x" + "11" * 20
     options = ("--fee", "500", "--fee-recipient", recipient, "--deployments", tmp_path)
-    assert run("deploy.py", *options, PRIVATE_KEY=other_key()).returncode == 0
+    assert run("deploy.py", *QUICK, *options, PRIVATE_KEY=other_key()).returncode == 0
     done = run("deploy.py", "--verify-only", "--deployments", tmp_path)
     assert done.stdout == f"chain 31337: 7 contracts in place, fee 5.00 % to {recipient}\n"
 
@@ -96,7 +100,8 @@ def test_verify_only_names_what_is_missing(
 
 
 def deploy(invoke: Run, folder: Path, *options: str) -> Done:
-    return invoke("deploy.py", "--deployments", folder, *options, PRIVATE_KEY=other_key())
+    arguments = (*QUICK, "--deployments", folder, *options)
+    return invoke("deploy.py", *arguments, PRIVATE_KEY=other_key())
 
 
 def test_each_address_is_told_as_soon_as_it_is_known(invoke: Run, tmp_path: Path) -> None:
