@@ -126,8 +126,6 @@ class Rpc:
             TransportError: it may or may not have arrived.
             RefusedError: the endpoint's reason; some of them mean that it already has it.
         """
-        if not self.may_send():
-            raise TransportError("not handed over: another process sends for this account now")
         request = Request("eth_sendRawTransaction", ("0x" + raw.hex(),))
         (result,) = await self._sends.ask([request])
         if isinstance(result, RpcError):
@@ -135,6 +133,9 @@ class Rpc:
         return str(result)
 
     async def _hand_over(self, requests: Sequence[Request]) -> list[Any]:
+        # Not when it is asked for: it may have waited for the sends before it.
+        if not self.may_send():
+            raise TransportError("not handed over: another process sends for this account now")
         return await self._ask(self._by_preference()[0], requests)
 
     async def _read(self, requests: Sequence[Request]) -> list[Any]:

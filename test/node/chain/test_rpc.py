@@ -186,3 +186,19 @@ async def test_an_endpoint_may_be_given_by_its_websocket_address(
 
     assert await rpc.call("eth_chainId") == "eth_chainId"
     await rpc.close()
+
+
+async def test_what_may_no_longer_be_sent_is_not(endpoints: list[Endpoint]) -> None:
+    mine = True
+    rpc = Rpc([endpoints[0].url], may_send=lambda: mine)
+    assert await rpc.send_raw_transaction(b"\x01") == "eth_sendRawTransaction"
+    mine = False
+    with pytest.raises(TransportError, match="another process sends for this account"):
+        await rpc.send_raw_transaction(b"\x02")
+    # Reading goes on.
+    assert await rpc.call("eth_chainId") == "eth_chainId"
+    assert [body["method"] for body in endpoints[0].bodies] == [
+        "eth_sendRawTransaction",
+        "eth_chainId",
+    ]
+    await rpc.close()
