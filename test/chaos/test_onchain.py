@@ -32,7 +32,7 @@ from test.support.container import ScriptedContainer
 
 pytestmark = pytest.mark.e2e
 
-ROUNDS = int(os.environ.get("CHAIN_ROUNDS", "8"))
+ROUNDS = int(os.environ.get("CHAIN_ROUNDS", "6"))
 SIDES = ("before", "after")
 POINTS = [
     f"{side} {what}"
