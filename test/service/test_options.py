@@ -30,6 +30,14 @@ def test_options(
     assert options.workers == workers
 
 
+def test_help_says_what_an_empty_address_means(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        read_options(["--help"], in_container=False)
+
+    told = " ".join(capsys.readouterr().out.split())
+    assert "nothing behind the equals sign means 0.0.0.0:3000" in told
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
