@@ -82,16 +82,16 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]
 
 
 def _await_close(connection: socket.socket) -> None:
-    """Ends our side of a connection, and reads until the other side ends too.
+    """Ends our side of a connection, and reads until the other side ends too, or for so long.
 
     Closed with bytes unread, it would be reset, and the caller might lose the answer.
     """
     deadline = time.monotonic() + _LINGER
-    try:
+    with suppress(OSError):  # gone already
         connection.shutdown(socket.SHUT_WR)
-        while (left := deadline - time.monotonic()) > 0:
-            connection.settimeout(left)
-            if not connection.recv(_CHUNK):
-                return
-    except OSError:  # gone already, or slow: gunicorn closes it either way
-        return
+        with suppress(TimeoutError):
+            while (left := deadline - time.monotonic()) > 0:
+                connection.settimeout(left)
+                if not connection.recv(_CHUNK):
+                    return
+        connection.shutdown(socket.SHUT_RD)  # from now on it reads as if it had ended
