@@ -54,4 +54,6 @@ async def test_the_local_profile_runs(tmp_path: Path) -> None:
     async with started(path) as node:
         async with node.session.get(f"{node.url}/health") as response:
             assert await response.json() == {"status": "healthy"}
-        assert (await node.until("container_running"))["container"] == document["containers"][0]["id"]
+        assert (await node.until("container_running"))["container"] == document["containers"][0][
+            "id"
+        ]

@@ -91,7 +91,9 @@ async def test_every_figure_has_the_prefix_and_is_documented(node: NodeUnderTest
 
 
 @pytest.mark.parametrize(("networks", "status"), [(["10.0.0.0/8"], 403), (["127.0.0.1"], 200)])
-async def test_w_56_figures_are_for_operators(tmp_path: Path, networks: list[str], status: int) -> None:
+async def test_w_56_figures_are_for_operators(
+    tmp_path: Path, networks: list[str], status: int
+) -> None:
     config = {"containers": CONTAINERS, "server": {"operator_ips": networks}}
     async with (
         running_node(config, tmp_path) as node,
