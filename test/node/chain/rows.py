@@ -7,6 +7,7 @@ from infernet_node.chain.fees import Fees
 from infernet_node.chain.header import Header
 from infernet_node.chain.journal import Entry, Signed, State
 from infernet_node.chain.lifecycle import Observation, Receipt
+from infernet_protocol.subscription import ZERO_ADDRESS, Subscription
 
 GWEI = 10**9
 HASH = "0x" + "aa" * 32
@@ -65,3 +66,21 @@ def look(*receipts: Receipt, at: Header | None = None, next_nonce: int = 5) -> O
         receipts={each.hash: each for each in receipts},
         balance=10**18,
     )
+
+
+def subscription(**fields: Any) -> Subscription:
+    """A free callback, unless told otherwise."""
+    terms = Subscription(
+        owner="0x" + "42" * 20,
+        active_at=1,
+        period=0,
+        frequency=1,
+        redundancy=1,
+        container_id=bytes(32),
+        lazy=False,
+        verifier=ZERO_ADDRESS,
+        payment_amount=0,
+        payment_token=ZERO_ADDRESS,
+        wallet=ZERO_ADDRESS,
+    )
+    return replace(terms, **fields)

@@ -9,22 +9,10 @@ import pytest
 from infernet_node.chain.delegations import Delegations, Phase
 from infernet_node.store.database import Database
 from infernet_protocol.delegation import Signature
-from infernet_protocol.subscription import ZERO_ADDRESS, Subscription
+from test.node.chain.rows import subscription
 from test.support.postgres import schema_url
 
-TERMS = Subscription(
-    owner="0x" + "42" * 20,
-    active_at=1,
-    period=0,
-    frequency=1,
-    redundancy=1,
-    container_id=bytes(32),
-    lazy=False,
-    verifier=ZERO_ADDRESS,
-    payment_amount=0,
-    payment_token=ZERO_ADDRESS,
-    wallet=ZERO_ADDRESS,
-)
+TERMS = subscription()
 
 
 def signature(nonce: int) -> Signature:

@@ -8,6 +8,7 @@ from infernet_node.chain.decisions import Action
 from infernet_node.chain.payments import Payments
 from infernet_node.chain.rpc_errors import RevertError, TransportError
 from infernet_protocol.subscription import ZERO_ADDRESS, Subscription
+from test.node.chain.rows import subscription
 
 FACTORY = "0x" + "fa" * 20
 OWN = "0x" + "a1" * 20
@@ -21,19 +22,7 @@ REVERT = RevertError("execution reverted")
 
 
 def terms(amount: int = PRICE, token: str = TOKEN) -> Subscription:
-    return Subscription(
-        owner="0x" + "d4" * 20,
-        active_at=1,
-        period=0,
-        frequency=1,
-        redundancy=1,
-        container_id=bytes(32),
-        lazy=False,
-        verifier=ZERO_ADDRESS,
-        payment_amount=amount,
-        payment_token=token,
-        wallet=WALLET,
-    )
+    return subscription(payment_amount=amount, payment_token=token, wallet=WALLET)
 
 
 def amount(value: int) -> str:

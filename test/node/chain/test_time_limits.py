@@ -1,7 +1,6 @@
 """Until when an answer is worth giving, and how often it is tried."""
 
 import time
-from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -15,22 +14,11 @@ from infernet_node.chain.time_limits import (
     is_over,
     pauses,
 )
-from infernet_protocol.subscription import ZERO_ADDRESS, Subscription
+from infernet_protocol.subscription import Subscription
+from test.node.chain.rows import subscription
 
-RECURRING = Subscription(
-    owner="0x" + "42" * 20,
-    active_at=1_000,
-    period=60,
-    frequency=10,
-    redundancy=1,
-    container_id=bytes(32),
-    lazy=False,
-    verifier=ZERO_ADDRESS,
-    payment_amount=0,
-    payment_token=ZERO_ADDRESS,
-    wallet=ZERO_ADDRESS,
-)
-CALLBACK = replace(RECURRING, period=0, frequency=1)
+RECURRING = subscription(active_at=1_000, period=60, frequency=10)
+CALLBACK = subscription()
 
 
 def row(terms: Subscription, interval: int = 1, age: int = 0) -> Fulfilment:
