@@ -147,6 +147,9 @@ def config_reference() -> None:
 
 
 async def _run_until_signal(config: Config, role: Role) -> None:
+    if role is not Role.RUN:
+        # Lines of several processes often end in one place.
+        structlog.contextvars.bind_contextvars(role=role)
     stop = StopRequest()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

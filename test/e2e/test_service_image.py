@@ -1,9 +1,7 @@
 """The image of the service, built and run on a real Docker Engine."""
 
 import asyncio
-import io
 import json
-import tarfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,7 +18,6 @@ from test.support import python_image
 from test.support.mock_tgi import Behaviour, MockTGI
 from test.support.node_process import configure, started
 from test.support.python_image import ROOT
-from test.support.real_docker import import_tree
 
 RECIPE = ROOT / "deploy/service.Dockerfile"
 QUESTION = "Can shrimp actually fry rice fr?"
@@ -47,42 +44,10 @@ def image(docker_host: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """The image, built as the guide says, on a base made of this machine's Python."""
     directory = tmp_path_factory.mktemp("image")
     name = f"infernet-test-{uuid4().hex[:8]}/tgi_client_inference_service:1"
-    base = f"{name}-base"
-    asyncio.run(_build(docker_host, name, base, directory))
+    lock = ROOT / "requirements/service.lock"
+    made = asyncio.run(python_image.build(docker_host, RECIPE, lock, name, directory))
     yield name
-    asyncio.run(_delete(docker_host, name, base))
-
-
-async def _build(docker_host: str, name: str, base: str, directory: Path) -> None:
-    python_image.write_base(
-        directory / "base.tar", ROOT / "requirements/service.lock", directory / "tree"
-    )
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as tar:
-        for file in (RECIPE, *python_image.context(RECIPE)):
-            tar.add(file, str(file.relative_to(ROOT)))
-    packed.seek(0)
-    arguments = {
-        "PYTHON_IMAGE": base,
-        "PIP_NO_INDEX": "1",
-        "PIP_FIND_LINKS": f"/{python_image.WHEELS}",
-    }
-    async with aiodocker.Docker(url=docker_host) as docker:
-        with (directory / "base.tar").open("rb") as tree:
-            await import_tree(docker, base, tree)
-        await docker.images.build(
-            fileobj=packed,
-            encoding="identity",
-            path_dockerfile=str(RECIPE.relative_to(ROOT)),
-            buildargs=arguments,
-            tag=name,
-        )
-
-
-async def _delete(docker_host: str, *names: str) -> None:
-    async with aiodocker.Docker(url=docker_host) as docker:
-        for name in names:
-            await docker.images.delete(name, force=True)
+    asyncio.run(python_image.delete(docker_host, *made))
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """A base image without a registry: this machine's Python, and what images are built with."""
 
+import io
 import os
 import re
 import shutil
@@ -10,7 +11,10 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import aiodocker
 import pytest
+
+from test.support.real_docker import import_tree
 
 ROOT = Path(__file__).parents[2]
 WHEELS = "wheels"
@@ -50,6 +54,44 @@ def write_base(archive: Path, lock: Path, directory: Path) -> None:
         shutil.copy(library, _place(directory, str(library).lstrip("/")))
     with tarfile.open(archive, "w") as tar:
         tar.add(directory, "/")
+
+
+async def build(
+    docker_host: str, recipe: Path, lock: Path, name: str, directory: Path
+) -> tuple[str, str]:
+    """Builds an image as its recipe says, without a network.
+
+    Args:
+        directory: for what it is made of.
+
+    Returns:
+        The name, and that of the base that was made for it.
+    """
+    base = f"{name}-base"
+    write_base(directory / "base.tar", lock, directory / "tree")
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for file in (recipe, *context(recipe)):
+            tar.add(file, str(file.relative_to(ROOT)))
+    packed.seek(0)
+    async with aiodocker.Docker(url=docker_host) as docker:
+        with (directory / "base.tar").open("rb") as tree:
+            await import_tree(docker, base, tree)
+        await docker.images.build(
+            fileobj=packed,
+            encoding="identity",
+            path_dockerfile=str(recipe.relative_to(ROOT)),
+            buildargs={"PYTHON_IMAGE": base, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": f"/{WHEELS}"},
+            tag=name,
+        )
+    return name, base
+
+
+async def delete(docker_host: str, *names: str) -> None:
+    """Deletes images."""
+    async with aiodocker.Docker(url=docker_host) as docker:
+        for name in names:
+            await docker.images.delete(name, force=True)
 
 
 def context(recipe: Path) -> Iterator[Path]:
