@@ -22,8 +22,8 @@ from tgi_service.errors import TgiGenerationError, TgiTimeoutError, TgiUnavailab
 from tgi_service.network import BreakableNetwork, sending_for
 
 USER_AGENT = "tgi-service"
-_IDLE = 2.0
-"""Seconds that an unused connection is kept: less than servers do, which close it after five
+_IDLE = 1.0
+"""Seconds that an unused connection is kept: less than servers do, which close it after two
 or more. A request on one that is just being closed would fail for no reason."""
 
 
