@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +90,23 @@ def test_run_deploy_and_request_on_anvil(ape: Ape, tmp_path: Path) -> None:
     recorded = json.loads((tmp_path / "deployments" / "31337.json").read_text())
     assert {name: recorded[name]["address"] for name in DOCUMENTED} == DOCUMENTED
     assert json.loads(asked.stdout)["answer"] == "Yes."
+
+
+def test_the_lines_of_the_page_beside_a_running_anvil(ape: Ape, tmp_path: Path) -> None:
+    """Those of docs/ape.md from ``anvil &`` on; only Anvil's address and the folder differ."""
+    page = (ROOT / "docs" / "ape.md").read_text()
+    (block,) = (text for text in page.split("```") if text.startswith("sh\nanvil &\n"))
+    lines = [shlex.split(line) for line in block.splitlines()[2:]]
+    assert [line[2] for line in lines] == ["deploy", "subscribe", "watch"]
+    with run_anvil() as anvil:
+        ended = [
+            ape(*line[1:], "--deployments", tmp_path / "deployments", APE_FOUNDRY_HOST=anvil.url)
+            for line in lines
+        ]
+
+    assert [done.returncode for done in ended] == [0, 0, 0], [done.stderr for done in ended]
+    assert re.search(r"^questions +1,", ended[1].stdout, re.MULTILINE)
+    assert "SubscriptionCreated id=1" in ended[2].stdout
 
 
 def test_no_node_can_answer_on_py_evm(ape: Ape) -> None:
