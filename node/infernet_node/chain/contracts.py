@@ -269,11 +269,12 @@ class Consumer:
         self, subscription_id: int, interval: int, timestamp: int, node: str
     ) -> ViewCall[bytes]:
         """What the consumer wants computed."""
-        return _view(
+        function = GET_CONTAINER_INPUTS
+        values = arguments(subscription_id, interval, timestamp, node)
+        return ViewCall(
             self.address,
-            GET_CONTAINER_INPUTS,
-            *(subscription_id, interval, timestamp, node),
-            read=bytes,
+            function.selector + values,
+            lambda returned: bytes(decode(function.outputs, returned)[0]),
         )
 
     def signer(self) -> ViewCall[str]:
