@@ -72,7 +72,7 @@ async def test_accepted_is_finished_whichever_worker_dies(tmp_path: Path) -> Non
             "fleet": {
                 "broker": broker,
                 "channel": f"test-{uuid4().hex[:12]}",
-                "lease": 1,
+                "lease": 3,
                 "sweep_period": 0.2,
             },
         }

@@ -41,7 +41,7 @@ async def configured(chain: Chain, container: ScriptedContainer) -> AsyncIterato
         yield {
             "store": {"url": url},
             "containers": [{"id": CONTAINER, "url": container.url}],
-            "fleet": {"broker": broker, "channel": f"test-{uuid4().hex[:12]}", "lease": 2},
+            "fleet": {"broker": broker, "channel": f"test-{uuid4().hex[:12]}", "lease": 4},
             "chain": {
                 "enabled": True,
                 "rpc_url": chain.anvil.url,

@@ -19,7 +19,7 @@ from test.support.brokers import NATS, REDIS, require, wire_to
 from test.support.postgres import schema_url
 from test.support.waiting import until
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(150)
 
 
 @pytest.fixture(params=["postgresql", "redis", "nats"])

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-SECONDS = 30.0
+SECONDS = 60.0
 """After which a test has failed."""
 _PAUSE = 0.01
 

@@ -18,7 +18,7 @@ from test.support.node import NodeUnderTest, running_node
 from test.support.postgres import schema_url
 from test.support.waiting import eventually, until
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(180)
 
 
 @asynccontextmanager
