@@ -1,6 +1,7 @@
 """The command ``tgi-service``: settings, one probe of TGI, then the web server."""
 
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -72,8 +73,11 @@ def main(
     slots = JobSlots(shared=None if limit is None else SharedSlots(limit))
 
     def make_app() -> Flask:
-        return _make_app(settings, workflow, slots)
+        app = _make_app(settings, workflow, slots)
+        _keep_for_good()
+        return app
 
+    _keep_for_good()
     with multiprocess.metrics_directory():
         Server(make_app, addresses=options.addresses, workers=options.workers).run()
 
@@ -140,6 +144,15 @@ def start_workflow(
     finally:
         workflow.backend.close()  # the workers that fork from this process make their own
     return workflow
+
+
+def _keep_for_good() -> None:
+    """Takes all there is now out of the search for garbage, which keeps every job waiting.
+
+    Done before workers fork, it also keeps them from copying what they inherit.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _make_app(settings: Settings, workflow: TGIClientInferenceWorkflow, slots: JobSlots) -> Flask:
