@@ -62,7 +62,8 @@ class Jobs:
     @property
     def room(self) -> int:
         """How many more jobs could begin at once."""
-        return 0 if self._stopping else self._limits.max_running - self.running - self.waiting
+        free = self._limits.max_running - self.running - self.waiting
+        return 0 if self._stopping else max(free, 0)
 
     @property
     def ids(self) -> set[str]:

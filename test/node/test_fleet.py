@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 from aiohttp import ClientResponse, web
 from click.testing import CliRunner
+from structlog.testing import capture_logs
 
 from infernet_node.cli import main
 from infernet_node.config import (
@@ -305,6 +306,23 @@ class TestWholeNodes:
             assert (await there.result(job_id))["status"] == "success"
         assert await figure(there, "infernet_jobs_claimed_total") == 0
         assert numbers(container) == Counter(range(3))
+
+    async def test_one_with_a_queue_of_its_own_takes_nothing_more(
+        self, fleet: Processes, container: ScriptedContainer
+    ) -> None:
+        fleet.config["jobs"] = {"max_running": 1, "max_pending": 9, "drain_timeout": 0}
+        hold = Hold()
+        container.answer = hold
+        node, api = await fleet.start(Role.RUN), await fleet.start(Role.API)
+        mine = [await node.submit("a", n=n) for n in range(4)]
+        theirs = await api.submit("a", n=4)
+        with capture_logs() as log:
+            await asyncio.sleep(5 * OFTEN)  # it looks for work, and has no room
+            hold.let_go()
+            for job_id in (*mine, theirs):
+                assert (await api.result(job_id))["status"] == "success"
+        assert "jobs_not_claimed" not in [line["event"] for line in log]
+        assert [question["data"]["n"] for question in container.questions] == list(range(5))
 
     async def test_a_deleted_result_is_gone_everywhere(self, fleet: Processes) -> None:
         here, there = await fleet.start(Role.RUN), await fleet.start(Role.RUN)

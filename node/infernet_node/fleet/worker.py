@@ -18,6 +18,7 @@ _LOG = structlog.get_logger(__name__)
 _AT_ONCE = 32
 """Jobs taken in one transaction, so that idle processes share what comes."""
 
+_RETRY_SECONDS = 1.0
 
 Runnable = Callable[[], Collection[str]]
 """Says which containers take jobs now."""
@@ -70,6 +71,9 @@ class Worker:
                 await self._take_new()
             except SQLAlchemyError as error:
                 _LOG.warning("jobs_not_claimed", cause=type(error).__name__)
+                # Whoever woke us will not do it again.
+                await asyncio.sleep(min(self._period, _RETRY_SECONDS))
+                continue
             try:
                 async with asyncio.timeout_at(next_sweep):
                     await self._woken.wait()
