@@ -105,10 +105,13 @@ bench-chain: setup ## Speed and cost of the on-chain half against Anvil, one JSO
 bench-service: setup ## What the TGI service adds to a direct call of TGI; 500 streams, 64 slow generations
 	@$(PY) -m bench.service $(ARGS)
 
-audit: audit-release audit-coverage audit-static audit-symbolic audit-mutation ## Proofs beyond the tests, in an hour or so: see docs/audit.md
+audit: audit-release audit-invariants audit-coverage audit-static audit-symbolic audit-mutation ## Proofs beyond the tests, in an hour or so: see docs/audit.md
 
 audit-release: setup ## The forge tests on the code that is deployed
 	FOUNDRY_PROFILE=release forge test
+
+audit-invariants: setup ## The invariants in 500 runs of 500 calls, where `make test` has 64 of 64
+	FOUNDRY_PROFILE=deep forge test --match-path 'test/contracts/invariant/*'
 
 audit-coverage: setup ## Lines and branches of contracts/ that the forge tests reach
 	@$(PY) -m scripts.audit.coverage
@@ -220,4 +223,4 @@ clean: ## Removes what can be built again
 help: ## This list
 	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo up test test-contracts test-python e2e checklist docs compat compat-tgi chaos chaos-chain faults lint bench-gas bench-node bench-service soak-service bench-chain audit audit-release audit-coverage audit-static audit-symbolic audit-mutation fmt setup contracts release abis lock clean help
+.PHONY: demo up test test-contracts test-python e2e checklist docs compat compat-tgi chaos chaos-chain faults lint bench-gas bench-node bench-service soak-service bench-chain audit audit-release audit-invariants audit-coverage audit-static audit-symbolic audit-mutation fmt setup contracts release abis lock clean help

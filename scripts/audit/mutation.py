@@ -36,6 +36,8 @@ OUT = Path(".build", PROFILE, "out")
 BAR = 90.0
 """Percent of the mutants that tests must notice."""
 TEST_SECONDS = 300
+DEPLOYING = "contracts/testing/LibDeploy.sol"
+"""The library by which tests deploy the core. It is a source, whose creations are compiled in."""
 COPIED = ("contracts", "test/contracts", "scripts", "foundry.toml")
 QUICK = {"FOUNDRY_FUZZ_RUNS": "32", "FOUNDRY_INVARIANT_RUNS": "4", "FOUNDRY_INVARIANT_DEPTH": "32"}
 THOROUGH = {"FOUNDRY_INVARIANT_RUNS": "16"}
@@ -105,6 +107,20 @@ class Verdict:
     """The test that failed, or the compiler's complaint."""
 
 
+def _deploy_by_name(root: Path) -> None:
+    """Makes a copy's deploying library a file of the tests, which deploy contracts by name.
+
+    Otherwise all tests of the coordinator would go on running the code it had when they were built.
+    """
+    library, test = root / DEPLOYING, root / "test/contracts/lib/LibDeploy.sol"
+    source = library.read_text()
+    test.write_text(source.replace('from "../', 'from "../../../contracts/'))
+    library.write_text(
+        "pragma solidity ^0.8.13;\n"
+        'import {LibDeploy} from "../../test/contracts/lib/LibDeploy.sol";\n'
+    )
+
+
 @dataclass
 class Bench:
     """A copy of the project in which one mutant after the other is tried."""
@@ -125,6 +141,7 @@ class Bench:
             else:
                 shutil.copy2(source, target)
         (root / "node_modules").symlink_to(ROOT / "node_modules")
+        _deploy_by_name(root)
         return cls(root, Compiler.start(root))
 
     def copy_build(self, of: "Bench") -> None:

@@ -1,5 +1,7 @@
 """The parts of `make audit` that judge: what they count, and what they let pass."""
 
+from pathlib import Path
+
 import pytest
 
 from scripts.audit import coverage, mutation, static
@@ -85,3 +87,17 @@ def test_score_counts_mutants_that_run_and_lists_survivors(
     assert "contracts/payments/Wallet.sol:7 ROR code 3\n    NOT EXPLAINED" in said
     assert "code 0" not in said
     assert "3 of 4 mutants killed, 75.0 %" in said
+
+
+def test_in_a_copy_the_core_is_deployed_by_tests(tmp_path: Path) -> None:
+    library = tmp_path / mutation.DEPLOYING
+    library.parent.mkdir(parents=True)
+    (tmp_path / "test/contracts/lib").mkdir(parents=True)
+    library.write_text((mutation.ROOT / mutation.DEPLOYING).read_text())
+
+    mutation._deploy_by_name(tmp_path)
+
+    assert "new EIP712Coordinator" not in library.read_text()
+    moved = (tmp_path / "test/contracts/lib/LibDeploy.sol").read_text()
+    assert "new EIP712Coordinator" in moved
+    assert 'from "../../../contracts/EIP712Coordinator.sol"' in moved
