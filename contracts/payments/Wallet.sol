@@ -104,8 +104,9 @@ contract Wallet is Ownable, Coordinated {
     }
 
     /// @notice Pays two recipients on behalf of a spender: two calls of `cTransfer` in one, with both events
-    /// @dev The allowance is lowered by both amounts before anyone is called. The first recipient may do anything,
-    ///      withdraw as the owner for one, so that the second amount is compared with what is left by then
+    /// @dev The allowance is lowered by both amounts before anyone is called. The second amount is checked after the
+    ///      first payment, whose failure is the one to report, and which may do anything, withdraw as the owner for
+    ///      one: the amount is compared with what is left by then
     /// @param spender whose allowance is used
     /// @param token ERC20 address, or zero for the native coin
     /// @param first recipient that is paid first
@@ -124,10 +125,10 @@ contract Wallet is Ownable, Coordinated {
         if (firstAmount > allowed) revert InsufficientAllowance();
         if (firstAmount > _getUnlockedBalance(token)) revert InsufficientFunds();
         allowed -= firstAmount;
-        if (secondAmount > allowed) revert InsufficientAllowance();
 
-        allowance[spender][token] = allowed - secondAmount;
+        allowance[spender][token] = allowed.zeroFloorSub(secondAmount);
         _pay(spender, token, first, firstAmount);
+        if (secondAmount > allowed) revert InsufficientAllowance();
         if (secondAmount > _getUnlockedBalance(token)) revert InsufficientFunds();
         _pay(spender, token, second, secondAmount);
     }

@@ -164,6 +164,15 @@ abstract contract WalletSplit is WalletCase {
         assertEq(payee.balance, 2);
     }
 
+    /// @dev As two transfers would: the first fails before the second is looked at
+    function test_RefusedFirstPaymentIsReportedBeforeTheMissingAllowanceOfTheSecond() public {
+        QuirkyToken quirky = new QuirkyToken(QuirkyToken.Quirk.ReturnsFalse);
+        quirky.mint(address(wallet), 3);
+        _approve(b, address(quirky), 1);
+        vm.expectRevert(SafeTransferLib.TransferFailed.selector);
+        _split(address(quirky), 1, 2);
+    }
+
     function test_RevertWhen_TokenRefusesTheSecondPayment() public {
         SecondTransferRefuser refuser = new SecondTransferRefuser();
         refuser.mint(address(wallet), 3);
