@@ -19,6 +19,8 @@ from infernet_node.config.reference import reference
 from infernet_node.doctor import examine
 from infernet_node.logs import LogFileError, configure_logging
 from infernet_node.node import run_node
+from infernet_node.operate import CommandFailedError, command_node
+from infernet_node.ports import Command
 from infernet_node.server import ListenError
 from infernet_node.start_error import StartError
 from infernet_node.store.database import StoreError
@@ -33,6 +35,7 @@ _CONFIG = click.option(
     type=click.Path(dir_okay=False),
     help="Configuration file; default: INFERNET_CONFIG_PATH, else config.json.",
 )
+_INTERVAL = click.IntRange(1, 2**32 - 1)
 _ROLE = click.option(
     "--role",
     type=click.Choice([str(role) for role in Role]),
@@ -116,14 +119,40 @@ def new_api_key(name: str) -> None:
 @main.command()
 @_CONFIG
 @click.argument("subscription")
-@click.argument("interval", type=click.IntRange(1, 2**32 - 1), required=False)
+@click.argument("interval", type=_INTERVAL, required=False)
 def why(path: str | None, subscription: str, interval: int | None) -> None:
     """Says what became of a SUBSCRIPTION: an id, or delegated-<n> as the log calls it."""
-    if not subscription.removeprefix("delegated-").isdecimal():
-        _fail("SUBSCRIPTION must be an id, or delegated- and a number")
+    _require_subscription(subscription)
     try:
         click.echo(explain(_load(path).config, subscription, interval))
     except (StoreError, UnknownSubscriptionError) as error:
+        _fail(str(error))
+
+
+@main.command()
+@_CONFIG
+@click.argument("subscription")
+@click.argument("interval", type=_INTERVAL)
+def retry(path: str | None, subscription: str, interval: int) -> None:
+    """Has the running node try an INTERVAL of a SUBSCRIPTION again that it gave up."""
+    _command(path, Command.RETRY, subscription, interval)
+
+
+@main.command()
+@_CONFIG
+@click.argument("subscription")
+@click.argument("interval", type=_INTERVAL)
+def drop(path: str | None, subscription: str, interval: int) -> None:
+    """Has the running node let an INTERVAL of a SUBSCRIPTION be that is not sent yet."""
+    _command(path, Command.DROP, subscription, interval)
+
+
+def _command(path: str | None, command: Command, subscription: str, interval: int) -> None:
+    _require_subscription(subscription)
+    try:
+        config = _load(path).config
+        click.echo(asyncio.run(command_node(config.server, command, subscription, interval)))
+    except CommandFailedError as error:
         _fail(str(error))
 
 
@@ -155,6 +184,11 @@ async def _run_until_signal(config: Config, role: Role) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     await run_node(config, runtime=os.environ.get("RUNTIME"), stop=stop, role=role)
+
+
+def _require_subscription(text: str) -> None:
+    if not text.removeprefix("delegated-").isdecimal():
+        _fail("SUBSCRIPTION must be an id, or delegated- and a number")
 
 
 def _load(path: str | None, role: Role = Role.RUN) -> LoadedConfig:

@@ -1,11 +1,13 @@
 """What the off-chain half of the node needs from the chain half, and no more."""
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from infernet_protocol.delegation import Signature
 from infernet_protocol.subscription import Subscription
 
 if TYPE_CHECKING:
+    from infernet_node.chain.fulfilments import Fulfilment
     from infernet_node.chain.history import SubscriptionHistory
     from infernet_node.chain.income import Income
 
@@ -22,6 +24,19 @@ class RejectionError(Exception):
         super().__init__(error)
         self.error = error
         self.params = params
+
+
+class Command(StrEnum):
+    """What an operator can have done about an interval."""
+
+    RETRY = "retry"
+    DROP = "drop"
+
+
+class CommandRefusedError(Exception):
+    """The state of an interval does not allow a command; the text says why. REST answers 409."""
+
+    code = "command_refused"
 
 
 class ContainerKeeper(Protocol):
@@ -67,6 +82,15 @@ class ChainPort(Protocol):
 
     async def income(self) -> "list[Income]":
         """Returns what answers have earned, by chain, containers and token."""
+
+    async def command(self, command: Command, subscription: str, interval: int) -> "Fulfilment":
+        """Has an interval tried again, or dropped; returns its row as it is then.
+
+        Raises:
+            UnknownSubscriptionError: if there is no row of the interval.
+            CommandRefusedError: if the row's state or the chain's does not allow it.
+            NotAcceptingError: if the chain cannot be asked now, or not from this process.
+        """
 
     async def accept_delegated(
         self, subscription: Subscription, signature: Signature, data: dict[str, Any]

@@ -10,8 +10,11 @@ import pytest
 
 from infernet_node.config import Config, parse_config
 from infernet_node.node import run_node
+from infernet_node.operate import CommandFailedError, command_node
+from infernet_node.ports import Command
 from infernet_node.server import ListenError
 from infernet_node.supervision import StopRequest
+from scripts.processes import free_port
 
 
 @pytest.fixture
@@ -59,6 +62,27 @@ async def test_w_06_the_port_speaks_tls(tmp_path: Path, certificate: tuple[Path,
             assert await response.json() == {"status": "healthy"}
         with pytest.raises(aiohttp.ClientError):
             await session.get(f"http://127.0.0.1:{port}/health")
+    stop()
+    await running
+
+
+async def test_commands_trust_the_certificate_of_their_own_node(
+    tmp_path: Path, certificate: tuple[Path, Path]
+) -> None:
+    config = configured(tmp_path, *certificate)
+    port = free_port()
+    server = config.server.model_copy(update={"port": port, "host": "0.0.0.0"})
+    config = config.model_copy(update={"server": server})
+    stop, listening = StopRequest(), asyncio.Event()
+    running = asyncio.create_task(
+        run_node(config, runtime=None, stop=stop, on_listening=lambda _: listening.set())
+    )
+    await listening.wait()
+    with pytest.raises(CommandFailedError, match="The chain is not enabled on this node"):
+        await command_node(server, Command.RETRY, "1", 1)
+    in_clear = server.model_copy(update={"tls": None})
+    with pytest.raises(CommandFailedError, match=f"no node answers at http://127.0.0.1:{port}"):
+        await command_node(in_clear, Command.RETRY, "1", 1)
     stop()
     await running
 

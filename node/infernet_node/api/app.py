@@ -49,10 +49,12 @@ _OPEN = _Rule()
 _JOBS = _Rule(needs_key=True)
 _INSIDE = _Rule(limited=False, takes_keys=False)
 
+_INTERVAL = "/api/chain/subscriptions/{id}/intervals/{interval}"
+_RETRY, _DROP = f"{_INTERVAL}/retry", f"{_INTERVAL}/drop"
 _PROBES = frozenset({"/health", "/health/ready", "/metrics"})
 _SHOWN_BY = {
     Role.WORKER: _PROBES,
-    Role.CHAIN: _PROBES | {"/api/chain/subscriptions/{id}", "/api/chain/income"},
+    Role.CHAIN: _PROBES | {"/api/chain/subscriptions/{id}", "/api/chain/income", _RETRY, _DROP},
 }
 """Routes of processes that callers have nothing to ask of; the others have all of them."""
 
@@ -70,6 +72,8 @@ def create_app(services: Services, limiter: RateLimiter) -> Routes:
         ("GET", "/api/jobs/{id}/events", _JOBS, events.follow),
         ("DELETE", "/api/jobs/{id}", _JOBS, jobs.delete),
         ("GET", "/api/chain/subscriptions/{id}", _OPEN, chain.why),
+        ("POST", _RETRY, _OPEN, chain.retry),
+        ("POST", _DROP, _OPEN, chain.drop),
         ("GET", "/api/chain/income", _OPEN, chain.income),
         ("GET", "/health", _OPEN, about.health),
         ("GET", "/health/ready", _OPEN, about.ready),

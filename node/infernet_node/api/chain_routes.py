@@ -3,13 +3,20 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from infernet_node.admission import NotAcceptingError
 from infernet_node.api.caller import Caller
-from infernet_node.api.errors import ForbiddenError, MalformedError, NotFoundError
+from infernet_node.api.errors import (
+    ConflictError,
+    ForbiddenError,
+    MalformedError,
+    NotFoundError,
+    UnavailableError,
+)
 from infernet_node.api.identity import within
 from infernet_node.api.responses import json_response
 from infernet_node.api.services import Services
 from infernet_node.chain.history import UnknownSubscriptionError
-from infernet_node.ports import ChainPort
+from infernet_node.ports import ChainPort, Command, CommandRefusedError
 
 _LARGEST = 2**32 - 1
 
@@ -23,9 +30,7 @@ class ChainRoutes:
     async def why(self, request: Request, caller: Caller) -> Response:
         """``GET /api/chain/subscriptions/{id}``: what became of a subscription, and why."""
         chain = self._chain(caller)
-        subscription = request.path_params["id"]
-        if _number(subscription.removeprefix("delegated-")) is None:
-            raise MalformedError("id: must be a subscription id, or delegated- and a number")
+        subscription = _subscription(request)
         interval = request.query_params.get("interval")
         if interval is not None and _number(interval) is None:
             raise MalformedError("interval: must be a number from 1")
@@ -34,6 +39,32 @@ class ChainRoutes:
         except UnknownSubscriptionError as error:
             raise NotFoundError(str(error)) from None
         return json_response([history.to_json() for history in found])
+
+    async def retry(self, request: Request, caller: Caller) -> Response:
+        """``POST …/intervals/{interval}/retry``: has an interval tried again that was given up."""
+        return await self._command(Command.RETRY, request, caller)
+
+    async def drop(self, request: Request, caller: Caller) -> Response:
+        """``POST …/intervals/{interval}/drop``: has an interval that is not sent yet let be."""
+        return await self._command(Command.DROP, request, caller)
+
+    async def _command(self, command: Command, request: Request, caller: Caller) -> Response:
+        chain = self._chain(caller)
+        subscription = _subscription(request)
+        interval = _number(request.path_params["interval"])
+        if not interval:
+            raise MalformedError("interval: must be a number from 1")
+        try:
+            row = await chain.command(command, subscription, interval)
+        except UnknownSubscriptionError as error:
+            raise NotFoundError(str(error)) from None
+        except CommandRefusedError as error:
+            raise ConflictError(str(error)) from None
+        except NotAcceptingError as error:
+            raise UnavailableError(str(error), error.retry_after) from None
+        return json_response(
+            {"interval": row.interval, "state": str(row.stage), "reason": row.reason}
+        )
 
     async def income(self, _request: Request, caller: Caller) -> Response:
         """``GET /api/chain/income``: what answers have earned."""
@@ -46,6 +77,13 @@ class ChainRoutes:
         if self._services.chain is None:
             raise NotFoundError("The chain is not enabled on this node")
         return self._services.chain.port
+
+
+def _subscription(request: Request) -> str:
+    subscription = str(request.path_params["id"])
+    if _number(subscription.removeprefix("delegated-")) is None:
+        raise MalformedError("id: must be a subscription id, or delegated- and a number")
+    return subscription
 
 
 def _number(text: str) -> int | None:

@@ -53,6 +53,12 @@ def document() -> dict[str, Any]:
             "/api/jobs/{id}": {"delete": _delete_job()},
             "/api/jobs/{id}/events": {"get": _follow_job()},
             "/api/chain/subscriptions/{id}": {"get": _why()},
+            "/api/chain/subscriptions/{id}/intervals/{interval}/retry": {
+                "post": _command("Try an interval again that was given up (operators only)")
+            },
+            "/api/chain/subscriptions/{id}/intervals/{interval}/drop": {
+                "post": _command("Let an interval be that is not sent yet (operators only)")
+            },
             "/api/chain/income": {"get": _income()},
             "/api/status": {"put": _report_status()},
             "/health": {"get": _health()},
@@ -149,15 +155,18 @@ def _why() -> dict[str, Any]:
         ),
         refusals=(400, 401, 403, 404, 429, 500),
         parameters=[
-            {
-                "name": "id",
-                "in": "path",
-                "required": True,
-                "description": "Subscription id, or delegated- and a number as the log has it.",
-                "schema": {"type": "string", "pattern": "^(delegated-)?[0-9]{1,10}$"},
-            },
+            _SUBSCRIPTION,
             _query("interval", {"type": "integer", "minimum": 1}, "Only this interval."),
         ],
+    )
+
+
+def _command(summary: str) -> dict[str, Any]:
+    return _operation(
+        summary,
+        _json("The state of the interval from now on.", named("IntervalState")),
+        refusals=(400, 401, 403, 404, 409, 429, 500, 503),
+        parameters=[_SUBSCRIPTION, _INTERVAL],
     )
 
 
@@ -271,6 +280,20 @@ def _choice(*values: str) -> dict[str, Any]:
     return {"type": "string", "enum": list(values)}
 
 
+_SUBSCRIPTION: dict[str, Any] = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "Subscription id, or delegated- and a number as the log has it.",
+    "schema": {"type": "string", "pattern": "^(delegated-)?[0-9]{1,10}$"},
+}
+_INTERVAL: dict[str, Any] = {
+    "name": "interval",
+    "in": "path",
+    "required": True,
+    "description": "Number of the interval; that of a callback is 1.",
+    "schema": {"type": "integer", "minimum": 1},
+}
 _JOB_ID: dict[str, Any] = {
     "name": "id",
     "in": "path",

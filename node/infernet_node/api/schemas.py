@@ -126,6 +126,13 @@ COMPONENTS: dict[str, Any] = {
             ),
         }
     ),
+    "IntervalState": _object(
+        {
+            "interval": _whole(UINT32_MAX, least=1),
+            "state": {"type": "string", "enum": list(Stage)},
+            "reason": _MAYBE_TEXT,
+        }
+    ),
     "Payment": _object({"token": _ADDRESS, "amount": _RAW_UNITS, "state": _TEXT}),
     "Transaction": _object(
         {

@@ -37,6 +37,12 @@ class Assignments:
             self._tasks[row.id] = task
             task.add_done_callback(lambda _: self._tasks.pop(row.id, None))
 
+    async def ended(self, row_id: int) -> None:
+        """Returns once nothing is being done about a row that is at its end."""
+        task = self._tasks.get(row_id)
+        if task is not None:
+            await asyncio.wait([task])
+
     async def stop(self, row_id: int) -> None:
         """Interrupts the work on a row; its row stays as it is."""
         task = self._tasks.get(row_id)

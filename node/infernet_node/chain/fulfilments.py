@@ -250,6 +250,12 @@ class Fulfilments:
                 connection, fulfilments_table.c.delegation_id == delegation_id
             )
 
+    async def find(self, interval: int, **owner: int) -> Fulfilment | None:
+        """The row of an interval; ``owner`` is a ``subscription_id`` or a ``delegation_id``."""
+        conditions = [fulfilments_table.c[name] == value for name, value in owner.items()]
+        found = await self._read(fulfilments_table.c.interval == interval, *conditions)
+        return next(iter(found), None)
+
     async def get(self, row_id: int) -> Fulfilment | None:
         return next(iter(await self._read(fulfilments_table.c.id == row_id)), None)
 

@@ -11,6 +11,7 @@ from eth_account.signers.local import LocalAccount
 from infernet_node.admission import NotAcceptingError
 from infernet_node.chain.compute import Compute, RunPipeline
 from infernet_node.chain.fees import GWEI
+from infernet_node.chain.fulfilments import Fulfilment
 from infernet_node.chain.history import SubscriptionHistory, history_of
 from infernet_node.chain.identity import ChainIdentity
 from infernet_node.chain.income import Income, income_of
@@ -20,6 +21,7 @@ from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import RpcError
 from infernet_node.chain.session import ChainReplacedError, ChainSession, Settings
 from infernet_node.config import ChainConfig, ContainerConfig
+from infernet_node.ports import Command
 from infernet_node.store.database import Database
 from infernet_protocol.delegation import Signature
 from infernet_protocol.subscription import Subscription
@@ -28,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
+_UNREACHABLE = "The chain cannot be reached now; try again later"
 
 
 class ChainService:
@@ -154,7 +157,7 @@ class ChainService:
             RejectionError: if signature, signer, nonce or means of payment do not hold.
             NotAcceptingError: the chain cannot be asked now.
         """
-        unreachable = NotAcceptingError("The chain cannot be reached now; try again later")
+        unreachable = NotAcceptingError(_UNREACHABLE)
         if self._session is None:
             raise unreachable
         try:
@@ -162,6 +165,22 @@ class ChainService:
         except RpcError as error:
             log.warning("Delegated request could not be checked", error=str(error))
             raise unreachable from error
+
+    async def command(self, command: Command, subscription: str, interval: int) -> Fulfilment:
+        """Has an interval tried again, or dropped; returns its row as it is then.
+
+        Raises:
+            UnknownSubscriptionError: there is no row of the interval.
+            CommandRefusedError: the row's state or the chain's does not allow it.
+            NotAcceptingError: the chain cannot be asked now.
+        """
+        if self._session is None or self._session.head < 0:
+            raise NotAcceptingError(_UNREACHABLE)
+        try:
+            return await self._session.commands.carry_out(command, subscription, interval)
+        except RpcError as error:
+            log.warning("Command could not be checked", command=command, error=str(error))
+            raise NotAcceptingError(_UNREACHABLE) from error
 
     async def adopt(self) -> None:
         """Takes up delegated requests that other processes have accepted.

@@ -10,15 +10,17 @@ from eth_account.signers.local import LocalAccount
 
 from infernet_node.chain.assignments import Assignments
 from infernet_node.chain.clock import ChainClock
+from infernet_node.chain.commands import Commands
 from infernet_node.chain.compute import Compute
 from infernet_node.chain.contracts import Coordinator, Reader, read_all
 from infernet_node.chain.cursor import KEPT_BLOCKS, Cursor, CursorHistory
 from infernet_node.chain.delegated import DelegatedRequests
 from infernet_node.chain.delegations import Delegation, Delegations, Phase
+from infernet_node.chain.ends import Ends
 from infernet_node.chain.escrow import Escrow
 from infernet_node.chain.fees import policy_for
 from infernet_node.chain.fulfil import Fulfiller
-from infernet_node.chain.fulfilments import Fulfilment, Fulfilments
+from infernet_node.chain.fulfilments import Fulfilments
 from infernet_node.chain.header import Header
 from infernet_node.chain.heads import Heads
 from infernet_node.chain.identity import ChainIdentity, genesis_hash
@@ -32,7 +34,6 @@ from infernet_node.chain.reorganisation import Reorganisation
 from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import RpcError, or_raise
 from infernet_node.chain.scheduler import Over, Scheduler
-from infernet_node.chain.stages import Stage
 from infernet_node.chain.subscriptions import Subscriptions
 from infernet_node.chain.tracker import Tracker
 from infernet_node.chain.transactions import Transactions
@@ -123,6 +124,7 @@ class ChainSession:
             reached=reached,
             metrics=metrics,
         )
+        ends = Ends(self._onchain, self._delegated, self._subscriptions, self._delegations)
         income = IncomeCounters(metrics, lookup.containers)
         fulfiller = Fulfiller(
             rpc=rpc,
@@ -136,14 +138,24 @@ class ChainSession:
             clock=self._clock,
             max_gas_limit=settings.max_gas_limit,
             allowed_sim_errors=settings.allowed_sim_errors,
-            drop=self._drop,
+            drop=ends.drop,
             earned=income.answered,
             metrics=metrics,
             reached=reached,
         )
         self._verdicts = Verdicts(database, contracts)
         self._proofs = Proofs(rpc, self._coordinator, self._verdicts, self._transactions, income)
-        self._assignments = Assignments(fulfiller, self._fulfilments, self._ended)
+        self._assignments = Assignments(fulfiller, self._fulfilments, ends.ended)
+        self.commands = Commands(
+            rpc,
+            self._coordinator,
+            self._clock,
+            self._transactions,
+            self._fulfilments,
+            fulfiller,
+            self._assignments,
+            ends,
+        )
         self._listener = Listener(
             rpc,
             self._coordinator,
@@ -374,24 +386,3 @@ class ChainSession:
             )
             if begun is not None:
                 self._assignments.start(begun)
-
-    # Ends
-
-    async def _ended(self, row: Fulfilment) -> None:
-        """A callback ends with its only interval; others go on until their time is over."""
-        if row.subscription.is_callback:
-            await self._drop(row, row.stage)
-
-    async def _drop(self, row: Fulfilment, reason: str) -> None:
-        subscription_id = row.subscription_id
-        if row.delegation_id is not None:
-            self._delegated.remove(row.delegation_id)
-            delegation = await self._delegations.get(row.delegation_id)
-            subscription_id = delegation.subscription_id
-            # An answered one stays open until its subscription is seen on the chain.
-            if delegation.phase is Phase.OPEN and row.stage is not Stage.ANSWERED:
-                await self._delegations.set_phase(row.delegation_id, Phase.ENDED)
-        if subscription_id is not None:
-            self._onchain.remove(subscription_id)
-            await self._subscriptions.end(subscription_id, reason)
-            log.info("Stopped tracking subscription", id=subscription_id, reason=reason)

@@ -111,6 +111,19 @@ class Subscriptions:
         await connection.execute(statement, rows)
         return [None] * len(ends)
 
+    async def resume(self, subscription_id: int) -> None:
+        """Goes on serving one that has ended; one that has not is left as it is."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                update(subscriptions_table)
+                .where(
+                    subscriptions_table.c.network == self._network,
+                    subscriptions_table.c.id == subscription_id,
+                    subscriptions_table.c.tracking == Tracking.ENDED,
+                )
+                .values(tracking=Tracking.TRACKED, reason=None)
+            )
+
     async def save(self, connection: AsyncConnection, rows: Sequence[Tracked]) -> None:
         """Writes rows over what they replace, as part of a transaction."""
         await self.delete(connection, [row.id for row in rows])

@@ -1,11 +1,12 @@
 """The chain as seen by a process that takes requests and has no key."""
 
 import asyncio
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from infernet_node.admission import NotAcceptingError
 from infernet_node.chain.history import SubscriptionHistory, history_of
 from infernet_node.chain.income import Income, income_of
 from infernet_node.chain.intake import DelegationIntake
@@ -13,6 +14,7 @@ from infernet_node.chain.lookup import ContainerLookup
 from infernet_node.fleet.bus import WakeUpBus
 from infernet_node.fleet.chain_turn import PREFIX
 from infernet_node.fleet.messages import Topic
+from infernet_node.ports import Command
 from infernet_node.store.database import Database
 from infernet_node.store.leases import Leases
 from infernet_protocol.delegation import Signature
@@ -91,6 +93,16 @@ class ChainGateway:
     async def income(self) -> list[Income]:
         """Returns what answers have earned, by chain, containers and token."""
         return await income_of(self._database, self.lookup.containers)
+
+    async def command(self, command: Command, subscription: str, interval: int) -> NoReturn:
+        """Says who could.
+
+        Raises:
+            NotAcceptingError: always.
+        """
+        raise NotAcceptingError(
+            f"this process does not work on the chain; {command} in the one that does"
+        )
 
     async def accept_delegated(
         self, subscription: Subscription, signature: Signature, data: dict[str, Any]

@@ -12,13 +12,14 @@ from typing import Any, Protocol
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from infernet_node.admission import NotAcceptingError
 from infernet_node.chain.intake import DelegationIntake
 from infernet_node.chain.key_lock import KeyInUseError
 from infernet_node.chain.lookup import ContainerLookup
 from infernet_node.fleet.bus import WakeUpBus
 from infernet_node.fleet.lease import Lease
 from infernet_node.fleet.messages import Topic
-from infernet_node.ports import ChainPort
+from infernet_node.ports import ChainPort, Command
 from infernet_protocol.delegation import Signature
 from infernet_protocol.subscription import Subscription
 
@@ -127,6 +128,18 @@ class ChainTurn:
     async def income(self) -> Any:
         """Returns what answers have earned, by chain, containers and token."""
         return await self._chain.income()
+
+    async def command(self, command: Command, subscription: str, interval: int) -> Any:
+        """Has an interval tried again, or dropped; returns its row as it is then.
+
+        Raises:
+            UnknownSubscriptionError: if there is no row of the interval.
+            CommandRefusedError: if the row's state or the chain's does not allow it.
+            NotAcceptingError: if the chain cannot be asked now, or another process has the turn.
+        """
+        if not self.active:
+            raise NotAcceptingError(f"{STANDBY}; give the command to that one")
+        return await self._chain.command(command, subscription, interval)
 
     async def accept_delegated(
         self, subscription: Subscription, signature: Signature, data: dict[str, Any]

@@ -32,7 +32,7 @@ ON_CHAIN = {
     38: "no look at the account's own balance",
     39: "own transactions under way are not seen",
     49: "computed, sent, confirmed and paid are counted as one",
-    56: "nobody says what became of a request",
+    56: "nobody says what became of a request, or can have it tried again or dropped",
 }
 """Rows of the list of weaknesses that concern the on-chain half."""
 

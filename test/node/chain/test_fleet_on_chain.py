@@ -136,6 +136,19 @@ async def test_a_request_to_a_standby_is_answered_by_the_other(chain: Chain, fle
     assert chain.deliveries() == 3
 
 
+async def test_w_56_commands_are_for_the_process_that_has_the_turn(fleet: Fleet) -> None:
+    path = "/api/chain/subscriptions/4000000/intervals/1/retry"
+    working = await fleet.start(Role.CHAIN)
+    await until_active(working)
+    standby = await fleet.start(Role.RUN)
+
+    status, body = await standby.post(path, None)
+
+    assert status == 503
+    assert body["error"].startswith("standing by: another process sends with this key")
+    assert (await working.post(path, None))[0] == 404
+
+
 async def test_an_api_without_a_key_takes_requests_for_the_chain(
     chain: Chain, fleet: Fleet, container: ScriptedContainer
 ) -> None:
