@@ -251,6 +251,22 @@ async def test_two_retries_at_once_begin_once(
     assert len(container.questions) == 2
 
 
+async def test_a_drop_at_any_moment_leaves_nothing_lying(chain: Chain, desk: Desk) -> None:
+    ids = [chain.created_by(chain.put(f"question {number}")) for number in range(12)]
+    dropped: set[int] = set()
+    for subscription_id in ids * 3:
+        status, _ = await desk.order("drop", subscription_id)
+        assert status in (200, 404, 409)
+        if status == 200:
+            dropped.add(subscription_id)
+
+    for subscription_id in ids:
+        expected = "ignored" if subscription_id in dropped else "answered"
+        await desk.until_in(expected, subscription_id)
+        assert chain.deliveries(subscription_id) == (expected == "answered")
+    assert chain.reverted() == 0
+
+
 async def test_a_sent_transaction_is_not_dropped(chain: Chain, node: Node) -> None:
     subscription_id = chain.ask("too late?")
     await node.until(lambda: node.service.head == chain.anvil.number, mine=False)
