@@ -74,8 +74,8 @@ class NodeUnderTest:
         async with self.session.get(self.url + path, params=query) as response:
             return response.status, await response.json()
 
-    async def post(self, path: str, body: Any) -> tuple[int, Any]:
-        async with self.session.post(self.url + path, json=body) as response:
+    async def post(self, path: str, body: Any, **headers: str) -> tuple[int, Any]:
+        async with self.session.post(self.url + path, json=body, headers=headers) as response:
             return response.status, await response.json()
 
     async def put(self, path: str, body: Any, **headers: str) -> tuple[int, Any]:

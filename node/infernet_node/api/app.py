@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from infernet_node.api.caller import ApiKeys, Caller
 from infernet_node.api.chain_routes import ChainRoutes
+from infernet_node.api.cross_site import refuse_other_sites
 from infernet_node.api.errors import (
     ApiError,
     InternalError,
@@ -43,11 +44,16 @@ class _Rule:
     """Whether ``Authorization`` holds an API key; else the route gives it its own meaning."""
     needs_key: bool = False
     """Whether ``server.require_api_key`` is about this route."""
+    by_address: bool = False
+    """Whether it changes something for whoever has the right address. A page in a browser has
+    it without being asked, so those of other sites are refused."""
 
 
 _OPEN = _Rule()
 _JOBS = _Rule(needs_key=True)
-_INSIDE = _Rule(limited=False, takes_keys=False)
+_COMMANDS = _Rule(by_address=True)
+_REPORTS = _Rule(limited=False, takes_keys=False, by_address=True)
+_FIGURES = _Rule(limited=False, takes_keys=False)
 
 _INTERVAL = "/api/chain/subscriptions/{id}/intervals/{interval}"
 _RETRY, _DROP = f"{_INTERVAL}/retry", f"{_INTERVAL}/drop"
@@ -72,15 +78,15 @@ def create_app(services: Services, limiter: RateLimiter) -> Routes:
         ("GET", "/api/jobs/{id}/events", _JOBS, events.follow),
         ("DELETE", "/api/jobs/{id}", _JOBS, jobs.delete),
         ("GET", "/api/chain/subscriptions/{id}", _OPEN, chain.why),
-        ("POST", _RETRY, _OPEN, chain.retry),
-        ("POST", _DROP, _OPEN, chain.drop),
+        ("POST", _RETRY, _COMMANDS, chain.retry),
+        ("POST", _DROP, _COMMANDS, chain.drop),
         ("GET", "/api/chain/income", _OPEN, chain.income),
         ("GET", "/health", _OPEN, about.health),
         ("GET", "/health/ready", _OPEN, about.ready),
         ("GET", "/info", _OPEN, about.info),
         ("GET", "/resources", _OPEN, about.resources),
-        ("PUT", "/api/status", _INSIDE, about.report_status),
-        ("GET", "/metrics", _INSIDE, about.metrics),
+        ("PUT", "/api/status", _REPORTS, about.report_status),
+        ("GET", "/metrics", _FIGURES, about.metrics),
         ("GET", "/openapi.json", _OPEN, describe),
         ("GET", "/docs", _OPEN, show),
     ]
@@ -132,6 +138,8 @@ class _Gate:
         self, name: str, rule: _Rule, handler: Handler, request: Request, ip: str | None
     ) -> Response:
         try:
+            if rule.by_address:
+                refuse_other_sites(request.headers)
             return await handler(request, self._caller(request, ip, rule))
         except InternalError as error:
             _LOG.error("request_failed", route=name, cause=repr(error.__cause__))

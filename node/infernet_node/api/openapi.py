@@ -16,7 +16,7 @@ _NOTHING_MORE: dict[str, Any] = {}
 _REFUSALS = {
     400: "The request is not of the right form; the text names the field and the fix.",
     401: "No API key, or an unknown one.",
-    403: "This caller may not do this.",
+    403: "This caller may not do this; or a page of another site asks for a change.",
     404: "There is no such job of the caller's.",
     405: "The rules of admission refuse the request.",
     408: "The body did not arrive in time.",
