@@ -121,6 +121,21 @@ def _deploy_by_name(root: Path) -> None:
     )
 
 
+def _output(root: Path, *command: str) -> str:
+    """Runs what tells about the sources of a copy; returns what it prints.
+
+    Raises:
+        ScriptError: if it fails.
+    """
+    # With tests that deploy by name, forge compiles sources of its own making, which slither
+    # cannot find.
+    env = {**os.environ, "FOUNDRY_DYNAMIC_TEST_LINKING": "false"}
+    done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ScriptError(f"{' '.join(command)}: {(done.stderr or done.stdout).strip()[-2000:]}")
+    return done.stdout
+
+
 @dataclass
 class Bench:
     """A copy of the project in which one mutant after the other is tried."""
@@ -232,14 +247,16 @@ class Campaign:
             self.known[contract] = {json.dumps(code)}
 
     def mutants(self, contract: str) -> list[Mutant]:
-        """Asks slither for the mutants of a contract."""
+        """Asks slither for the mutants of a contract.
+
+        Raises:
+            ScriptError: if forge or slither fails.
+        """
         root = self.whole.root
-        build = ["forge", "build", "--force", "--build-info", "--quiet", "contracts"]
-        subprocess.run(build, cwd=root, check=True)
-        command = [str(PYTHON), str(root / "scripts/audit/mutants.py"), ".", contract]
-        done = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
+        _output(root, "forge", "build", "--force", "--build-info", "contracts")
+        mutants = _output(root, str(PYTHON), "scripts/audit/mutants.py", ".", contract)
         original = (root / TARGETS[contract][contract]).read_bytes()
-        return [Mutant.read(contract, original, line) for line in done.stdout.splitlines()]
+        return [Mutant.read(contract, original, line) for line in mutants.splitlines()]
 
     def judge(self, mutants: list[Mutant]) -> Iterator[Verdict]:
         """Yields a verdict per mutant, in their order."""
