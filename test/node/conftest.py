@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from infernet_node.containers import keeping
+from test.node.managed import IMAGE
 from test.support.container import ScriptedContainer
+from test.support.docker_engine import FakeDockerEngine
 from test.support.node import NodeUnderTest, running_node
 
 CONTAINERS: list[dict[str, Any]] = [
@@ -41,3 +44,16 @@ async def node(
     containers = [{**c, "url": at.get(c["id"], second.url)} for c in CONTAINERS]
     async with running_node({"containers": containers}, tmp_path) as running:
         yield running
+
+
+@pytest.fixture
+async def engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[FakeDockerEngine]:
+    """Docker on paper, which the node finds; containers that end are back at once."""
+    fake = FakeDockerEngine(tmp_path / "docker.sock", registry={IMAGE})
+    monkeypatch.setenv("DOCKER_HOST", fake.url)
+    monkeypatch.setattr(keeping, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(keeping, "_ASK_EVERY", 0.01)
+    async with fake.serve():
+        yield fake
