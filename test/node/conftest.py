@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from infernet_node.containers import keeping
+from test.node.fleet_roles import Processes
 from test.node.managed import IMAGE
 from test.support.container import ScriptedContainer
 from test.support.docker_engine import FakeDockerEngine
 from test.support.node import NodeUnderTest, running_node
+from test.support.postgres import schema_url
 
 CONTAINERS: list[dict[str, Any]] = [
     {"id": "one", "url": "http://127.0.0.1:9", "bearer": "s3cret", "description": "first"},
@@ -57,3 +59,14 @@ async def engine(
     monkeypatch.setattr(keeping, "_ASK_EVERY", 0.01)
     async with fake.serve():
         yield fake
+
+
+@pytest.fixture
+async def fleet(
+    tmp_path: Path, container: ScriptedContainer, second: ScriptedContainer
+) -> AsyncIterator[Processes]:
+    """Processes that share a store of their own, with containers ``a`` and ``b``."""
+    async with schema_url() as url:
+        processes = Processes(tmp_path, url, container, second)
+        async with processes.stack:
+            yield processes

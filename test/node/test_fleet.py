@@ -3,34 +3,20 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from aiohttp import ClientResponse, web
-from click.testing import CliRunner
+from aiohttp import ClientResponse
 from structlog.testing import capture_logs
 
-from infernet_node.cli import main
-from infernet_node.config import (
-    Config,
-    ConfigError,
-    FleetConfig,
-    LogConfig,
-    Role,
-    StoreConfig,
-    parse_config,
-)
-from infernet_node.doctor import Finding, examine
-from infernet_node.start_error import StartError
+from infernet_node.config import Role
 from scripts.processes import free_port
+from test.node.fleet_roles import OFTEN, Processes, figure
 from test.support.brokers import NATS, REDIS, require, wire_to
-from test.support.container import ScriptedContainer, answering, echo
-from test.support.node import NodeUnderTest, running_node
-from test.support.node_process import configure
+from test.support.container import Hold, ScriptedContainer, numbers
+from test.support.node import NodeUnderTest
 from test.support.postgres import schema_url
 from test.support.waiting import eventually, until
 
@@ -38,86 +24,6 @@ pytestmark = pytest.mark.timeout(150)
 
 LONG = 600
 """Seconds that no test takes: whoever waits for them is stuck."""
-OFTEN = 0.05
-
-
-class Processes:
-    """Nodes that share a store and a configuration."""
-
-    def __init__(self, folder: Path, store: str, *containers: ScriptedContainer) -> None:
-        self.config: dict[str, Any] = {
-            "store": {"url": store},
-            "containers": [
-                {"id": id, "url": container.url}
-                for id, container in zip("ab", containers, strict=False)
-            ],
-            "fleet": {"channel": f"test-{uuid4().hex[:12]}", "sweep_period": OFTEN},
-            "jobs": {"drain_timeout": 0},
-        }
-        self.stack = AsyncExitStack()
-        self._folder = folder
-        self._number = 0
-
-    async def start(
-        self, role: Role, *, stack: AsyncExitStack | None = None, **changes: Any
-    ) -> NodeUnderTest:
-        """Starts one; it ends with ``stack``, by default with all others."""
-        self._number += 1
-        folder = self._folder / str(self._number)
-        folder.mkdir()
-        config = {**self.config, **changes}
-        running = running_node(config, folder, role=role)
-        return await (stack or self.stack).enter_async_context(running)
-
-    async def woken_only(self, *nodes: NodeUnderTest) -> None:
-        """Returns once all of them hear each other."""
-        for node in nodes:
-            assert node.services.membership is not None
-            bus = node.services.membership.bus
-            await until(lambda bus=bus: bus.connected)  # type: ignore[misc]
-
-
-@pytest.fixture
-async def fleet(
-    tmp_path: Path, container: ScriptedContainer, second: ScriptedContainer
-) -> AsyncIterator[Processes]:
-    async with schema_url() as url:
-        processes = Processes(tmp_path, url, container, second)
-        async with processes.stack:
-            yield processes
-
-
-class Hold:
-    """An answer that waits until it is let go, whoever asks."""
-
-    def __init__(self) -> None:
-        self.waiting = 0
-        self.left = 0
-        self._go = asyncio.Event()
-
-    def let_go(self) -> None:
-        self._go.set()
-
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
-        self.waiting += 1
-        try:
-            await self._go.wait()
-        except asyncio.CancelledError:
-            self.left += 1
-            raise
-        return await echo(request)
-
-
-def numbers(container: ScriptedContainer) -> Counter[int]:
-    return Counter(question["data"]["n"] for question in container.questions)
-
-
-async def figure(node: NodeUnderTest, name: str) -> float:
-    """A figure of ``/metrics``, summed over its labels."""
-    async with node.session.get(f"{node.url}/metrics") as response:
-        lines = (await response.text()).splitlines()
-    values = [line for line in lines if line.partition(" ")[0].partition("{")[0] == name]
-    return sum(float(line.rpartition(" ")[2]) for line in values)
 
 
 async def event(response: ClientResponse) -> dict[str, Any]:
@@ -331,160 +237,6 @@ class TestWholeNodes:
         async with there.session.delete(f"{there.url}/api/jobs/{job_id}") as response:
             assert response.status == 204
         assert await here.get("/api/jobs", id=job_id) == (200, [])
-
-
-class TestSurfaces:
-    """What each role shows."""
-
-    async def test_a_worker_shows_how_it_is_and_takes_no_requests(self, fleet: Processes) -> None:
-        worker = await fleet.start(Role.WORKER)
-        assert (await worker.get("/health")) == (200, {"status": "healthy"})
-        await fleet.woken_only(worker)
-        assert (await worker.get("/health/ready")) == (200, {"status": "healthy"})
-        assert await figure(worker, "infernet_jobs_running_limit") == 256
-        for path in ("/api/jobs", "/info", "/openapi.json", "/api/chain/subscriptions/1"):
-            assert (await worker.get(path))[0] == 404
-
-    async def test_an_api_judges_no_container(self, fleet: Processes) -> None:
-        fleet.config["containers"].append({"id": "far", "url": f"http://127.0.0.1:{free_port()}"})
-        fleet.config["jobs"] = {"health_check_period": 0.01}
-        api = await fleet.start(Role.API)
-        assert (await api.get("/health/ready"))[0] == 200
-        job_id = await api.submit("far", n=1)
-        _, (job,) = await api.get("/api/jobs", id=job_id)
-        assert job["status"] == "running"
-
-    async def test_an_answer_has_the_shape_of_a_whole_nodes(
-        self, fleet: Processes, container: ScriptedContainer
-    ) -> None:
-        container.answer = answering({"output": "hello"})
-        api = await fleet.start(Role.API)
-        await fleet.start(Role.WORKER)
-        job_id = await api.submit("a", n=1)
-        assert await api.result(job_id) == {
-            "id": job_id,
-            "status": "success",
-            "result": {"container": "a", "output": {"output": "hello"}},
-            "intermediate_results": [],
-        }
-        assert await api.get("/api/jobs") == (200, [job_id])
-        _, info = await api.get("/info")
-        assert info["pending"] == {"offchain": 0, "onchain": 0}
-
-    async def test_an_idempotency_key_holds_at_every_api(self, fleet: Processes) -> None:
-        here, there = await fleet.start(Role.API), await fleet.start(Role.API)
-        body = {"containers": ["a"], "data": {}}
-        ids = set()
-        for node in (here, there):
-            headers = {"Idempotency-Key": "k"}
-            url = f"{node.url}/api/jobs"
-            async with node.session.post(url, json=body, headers=headers) as response:
-                ids.add((await response.json())["id"])
-        assert len(ids) == 1
-
-
-class TestConfiguration:
-    """What is said before anything is started."""
-
-    @pytest.mark.parametrize("role", [Role.API, Role.WORKER, Role.CHAIN])
-    def test_sqlite_is_for_one_process(self, role: Role) -> None:
-        with pytest.raises(ConfigError, match=rf"store\.url: infernet-node {role} shares its rows"):
-            parse_config({}, {}, role=role)
-
-    def test_check_config_and_the_commands_agree(self, tmp_path: Path) -> None:
-        path = str(configure(tmp_path, {}))
-        checked = CliRunner().invoke(main, ["check-config", "--role", "api", "--config", path])
-        started = CliRunner().invoke(main, ["api", "--config", path])
-        assert checked.exit_code == started.exit_code == 1
-        assert checked.output == started.output
-        assert "set it to postgresql+asyncpg://user:password@host/database" in checked.output
-
-    def test_a_chain_process_needs_a_chain(self) -> None:
-        store = {"store": {"url": "postgresql+asyncpg://db/x"}}
-        with pytest.raises(ConfigError, match=r"chain\.enabled: must be true for infernet-node"):
-            parse_config(store, {}, role=Role.CHAIN)
-
-    def test_only_who_sends_needs_the_key(self) -> None:
-        document = {
-            "store": {"url": "postgresql+asyncpg://db/x"},
-            "chain": {
-                "enabled": True,
-                "rpc_url": "http://chain:8545",
-                "registry_address": "0x663F3ad617193148711d28f5334eE4Ed07016602",
-                "wallet": {"keystore": "/no/such/file"},
-            },
-        }
-        for role in (Role.API, Role.WORKER):
-            config = parse_config(document, {"INFERNET_PRIVATE_KEY": "1" * 64}, role=role).config
-            # What a process has no use for, it does not hold.
-            assert config.chain.wallet is not None
-            assert config.chain.wallet.private_key is None
-        with pytest.raises(ConfigError, match=r"chain\.wallet\.keystore"):
-            parse_config(document, {}, role=Role.CHAIN)
-
-    @pytest.mark.parametrize(
-        "broker", ["amqp://host", "nats://", "redis://host:x", "host:4222", "nats://a,redis://b"]
-    )
-    def test_a_broker_of_no_known_kind(self, broker: str) -> None:
-        with pytest.raises(ConfigError, match=r"fleet\.broker: must be a URL such as nats://"):
-            parse_config({"fleet": {"broker": broker}}, {})
-
-    def test_a_brokers_password_is_not_shown(self) -> None:
-        with pytest.raises(ConfigError) as caught:
-            parse_config({}, {"INFERNET_BROKER_URL": "amqp://u:p4ss@h"})
-        assert "p4ss" not in str(caught.value)
-
-    async def test_a_file_is_for_one_process(
-        self, tmp_path: Path, container: ScriptedContainer
-    ) -> None:
-        config = {"containers": [{"id": "a", "url": container.url}]}
-        async with running_node(config, tmp_path):
-            with pytest.raises(StartError, match=r"store\.url: .*sqlite is in use by process"):
-                async with running_node(config, tmp_path):
-                    raise AssertionError("started")
-
-
-class TestDoctor:
-    """``infernet-node doctor`` says whether processes can be woken."""
-
-    @pytest.fixture
-    async def examined(self, tmp_path: Path) -> AsyncIterator[Any]:
-        async with schema_url() as store:
-
-            async def examined(broker: str | None, **changes: Any) -> dict[str, Finding]:
-                config = Config(
-                    store=StoreConfig(url=store),
-                    fleet=FleetConfig(broker=broker, channel=f"test-{uuid4().hex[:12]}"),
-                    **changes,
-                )
-                return {finding.subject: finding for finding in await examine(config, None)}
-
-            yield examined
-
-    @pytest.mark.parametrize("broker", [None, REDIS, NATS])
-    async def test_a_broker_that_passes_messages_on(
-        self, examined: Any, broker: str | None
-    ) -> None:
-        if broker:
-            await require(broker)
-        found = (await examined(broker))["broker"]
-        assert (found.fix, found.text.endswith("passes messages on")) == (None, True)
-
-    async def test_a_broker_that_is_not_there(self, examined: Any) -> None:
-        nowhere = f"nats://t0ken@127.0.0.1:{free_port()}"
-        found = (await examined(nowhere))["broker"]
-        assert "passes nothing on" in found.text
-        assert "start it, or correct fleet.broker" in found.fix
-        assert "t0ken" not in found.line
-
-    async def test_nobody_is_to_be_woken(self, examined: Any) -> None:
-        found = (await examined("memory://"))["broker"]
-        assert found.fix is None
-        assert found.text == "none: processes find each other's work by looking for it"
-
-    async def test_a_process_alone_has_none(self, tmp_path: Path) -> None:
-        alone = Config(log=LogConfig(path=str(tmp_path / "node.log")))
-        assert [each.subject for each in await examine(alone, None)] == ["store"]
 
 
 async def test_a_store_that_was_away_gives_nobody_up(

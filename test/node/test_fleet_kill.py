@@ -8,10 +8,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from aiohttp import web
 
 from test.support.brokers import NATS, require
-from test.support.container import ScriptedContainer, echo
+from test.support.container import Hold, ScriptedContainer, echo, numbers
 from test.support.fleet import fleet_of
 from test.support.postgres import schema_url
 from test.support.waiting import until
@@ -35,26 +34,6 @@ async def config(
                 "sweep_period": 0.2,
             },
         }
-
-
-class Hold:
-    """An answer that waits until it is let go, whoever asks."""
-
-    def __init__(self) -> None:
-        self.waiting = 0
-        self._go = asyncio.Event()
-
-    def let_go(self) -> None:
-        self._go.set()
-
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
-        self.waiting += 1
-        await self._go.wait()
-        return await echo(request)
-
-
-def numbers(container: ScriptedContainer) -> Counter[int]:
-    return Counter(question["data"]["n"] for question in container.questions)
 
 
 async def test_a_killed_workers_jobs_and_streams_of_a_killed_api_are_ended_by_others(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -45,6 +46,27 @@ def streaming(*pieces: bytes, fail: bool = False) -> Answer:
         return response
 
     return answer
+
+
+class Hold:
+    """An answer that waits until it is let go, whoever asks."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.left = 0
+        self._go = asyncio.Event()
+
+    def let_go(self) -> None:
+        self._go.set()
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        self.waiting += 1
+        try:
+            await self._go.wait()
+        except asyncio.CancelledError:
+            self.left += 1
+            raise
+        return await echo(request)
 
 
 @dataclass
@@ -93,3 +115,8 @@ class ScriptedContainer:
         self.queries.append(request.query_string)
         self.headers.append(dict(request.headers))
         return await self.resources(request)
+
+
+def numbers(container: ScriptedContainer) -> Counter[int]:
+    """Counts the questions by the ``n`` of their data."""
+    return Counter(question["data"]["n"] for question in container.questions)
