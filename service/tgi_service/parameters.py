@@ -5,7 +5,6 @@ Checked here are the limits that every TGI server has. Those that its operator c
 in its own words.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -71,8 +70,7 @@ def _integer(low: int, high: int) -> Check:
 
 def _number(expected: str, within: Callable[[float], bool]) -> Check:
     def check(value: Any) -> Complaint:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        return None if number and math.isfinite(value) and within(value) else f"must be {expected}"
+        return None if strict_json.is_number(value) and within(value) else f"must be {expected}"
 
     return check
 

@@ -3,10 +3,10 @@
 Every function returns a checked value or raises ``ConfigurationError`` with the expected shape.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tgi_service import strict_json
 from tgi_service.errors import ConfigurationError
 
 
@@ -19,8 +19,7 @@ def read_count(value: Any) -> int:
 
 def read_seconds_or_none(value: Any) -> float | None:
     """Reads a duration in seconds; 0 means none, which is returned as ``None``."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value < 0:
+    if not strict_json.is_number(value) or value < 0:
         raise ConfigurationError("must be a number of seconds, 0 for no limit")
     return float(value) or None
 

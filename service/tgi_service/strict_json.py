@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from typing import Any
 
 
@@ -19,6 +20,13 @@ def loads(text: str) -> Any:
     if "\\u" in text:
         json.dumps(value, ensure_ascii=False).encode()
     return value
+
+
+def is_number(value: Any) -> bool:
+    """Tells whether a value is a number, and one that a float can hold: JSON has longer ones."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= sys.float_info.max
 
 
 def is_deeper(value: Any, limit: int) -> bool:

@@ -4,7 +4,6 @@ Every function here returns a checked value or raises ``ConfigurationError`` wit
 the argument and the expected shape but never shows the value.
 """
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,8 +11,11 @@ from urllib.parse import urlsplit
 
 from tgi_service.errors import ConfigurationError
 from tgi_service.retries import RetryPolicy
+from tgi_service.strict_json import is_number
 
 DEFAULT_TIMEOUT = 30.0
+_LONGEST_TIMEOUT = 2_000_000
+"""Seconds, 23 days: sockets count milliseconds, in 31 bits."""
 PLACEHOLDER_HOST = "FILL_HOSTNAME_HERE"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 _FIELD_VALUE = re.compile(r"[\x20-\x7e\t]*")
@@ -59,8 +61,10 @@ def read_timeout(value: Any) -> float:
     """Checks the seconds to wait for a connection, and for each further sign of life."""
     if value is None:
         return DEFAULT_TIMEOUT
-    if not _is_number(value) or value <= 0:
-        raise ConfigurationError("timeout must be a number of seconds above 0")
+    if not is_number(value) or not 0 < value <= _LONGEST_TIMEOUT:
+        raise ConfigurationError(
+            f"timeout must be a number of seconds above 0, {_LONGEST_TIMEOUT} at most"
+        )
     return float(value)
 
 
@@ -126,7 +130,7 @@ def _read_tries(name: str, value: Any) -> int:
 
 
 def _read_seconds(name: str, value: Any) -> float:
-    if not _is_number(value) or value < 0:
+    if not is_number(value) or value < 0:
         raise ConfigurationError(f"{name} must be a number of seconds, 0 or more")
     return float(value)
 
@@ -134,7 +138,7 @@ def _read_seconds(name: str, value: Any) -> float:
 def _read_optional_seconds(name: str, value: Any) -> float | None:
     if value is None:
         return None
-    if not _is_number(value) or value < 0:
+    if not is_number(value) or value < 0:
         raise ConfigurationError(
             f"{name} must be a number of seconds, 0 or more, or null for no limit"
         )
@@ -142,14 +146,14 @@ def _read_optional_seconds(name: str, value: Any) -> float | None:
 
 
 def _read_factor(name: str, value: Any) -> float:
-    if not _is_number(value) or value <= 0:
+    if not is_number(value) or value <= 0:
         raise ConfigurationError(f"{name} must be a number above 0; it is a factor")
     return float(value)
 
 
 def _read_jitter(name: str, value: Any) -> tuple[float, float]:
-    pair = [value, value] if _is_number(value) else value
-    two_numbers = isinstance(pair, list | tuple) and len(pair) == 2 and all(map(_is_number, pair))
+    pair = [value, value] if is_number(value) else value
+    two_numbers = isinstance(pair, list | tuple) and len(pair) == 2 and all(map(is_number, pair))
     if not two_numbers or pair[0] > pair[1]:
         raise ConfigurationError(
             f"{name} must be a number of seconds, or [min, max] with min <= max"
@@ -164,10 +168,6 @@ RETRY_FIELDS = {
     "backoff": _read_factor,
     "jitter": _read_jitter,
 }
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _read_texts(value: Any, argument: str, allowed: re.Pattern[str]) -> dict[str, str]:

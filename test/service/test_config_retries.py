@@ -124,6 +124,7 @@ def test_jitter_as_a_number() -> None:
         ("delay", -1),
         ("delay", "soon"),
         ("delay", False),
+        pytest.param("delay", 10**400, id="delay-huge"),
         ("max_delay", -1),
         ("max_delay", "never"),
         ("backoff", 0),

@@ -47,6 +47,7 @@ def test_parameters_apply_to_streams(service: Service, tgi: MockTGI) -> None:
     ("parameters", "named"),
     [
         ({"temperature": 0}, "temperature"),
+        ({"temperature": 10**400}, "temperature"),
         ({"colour": "red"}, "colour"),
         ({"retry_params": {"tries": 9}}, "retry_params"),
         ({"headers": {}}, "headers"),
