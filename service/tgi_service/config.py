@@ -148,13 +148,17 @@ def _workflow(
         )
 
     positional_list = list(positional.values())
-    url_variable = POSITIONAL_VARIABLE if "server_url" in positional else KEYWORD_VARIABLE
+    url_variable, url_source = (
+        (POSITIONAL_VARIABLE, positional_list)
+        if "server_url" in positional
+        else (KEYWORD_VARIABLE, keywords)
+    )
     url = positional.get("server_url", keywords.get("server_url"))
     timeout_of_position, timeout_of_keyword = both("timeout", args.read_timeout)
     retry_by_position, retry_by_keyword = both("retry_params", args.read_retry_params)
     parameters = {name: value for name, value in keywords.items() if name not in _ARGUMENTS}
     workflow = WorkflowArguments(
-        server_urls=_checked(url_variable, url, args.read_server_urls),
+        server_urls=_checked(url_variable, url, args.read_server_urls, url_source),
         timeout=timeout_of_keyword if keywords.get("timeout") is not None else timeout_of_position,
         headers=args.merge_headers(
             *both("headers", args.read_headers), _authorization(environment)

@@ -7,10 +7,10 @@ from typing import Any
 
 MASK = "***"
 _LONGEST = 300
-_SECRET_NAME = re.compile(r"headers|cookies|auth|token|secret|passw|key", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"headers|cookies|auth|token(?!s)|secret|passw|key", re.IGNORECASE)
 _USER_INFO = re.compile(r"(?<=//)[^/@\s]*@")
-_FIRST_SECRET_ARGUMENT = 2
-"""Of the positional arguments of the workflow, headers and cookies come third and fourth."""
+_FIRST_SECRET_ARGUMENT, _RETRY_PARAMS = 2, 4
+"""Positions among the workflow's arguments: headers, cookies, and what has no secrets again."""
 
 
 def shown(value: Any) -> str:
@@ -29,10 +29,7 @@ def _masked(value: Any) -> Any:
         case str():
             return _without_user_info(value)
         case list():
-            return [
-                _masked(item) if index < _FIRST_SECRET_ARGUMENT else _all_masked(item)
-                for index, item in enumerate(value)
-            ]
+            return [_masked_argument(index, item) for index, item in enumerate(value)]
         case Mapping():
             return {
                 name: _all_masked(item) if _SECRET_NAME.search(name) else _masked(item)
@@ -42,16 +39,27 @@ def _masked(value: Any) -> Any:
             return value
 
 
-def _all_masked(value: Any) -> Any:
+def _masked_argument(index: int, value: Any) -> Any:
+    # An object is headers or cookies wherever it stands: the place may be the mistake.
+    if index < _FIRST_SECRET_ARGUMENT and not isinstance(value, Mapping):
+        return _masked(value)
+    return _all_masked(value, shows_numbers=index == _RETRY_PARAMS)
+
+
+def _all_masked(value: Any, *, shows_numbers: bool = False) -> Any:
     match value:
-        case str():
-            return MASK
         case list():
-            return [_all_masked(item) for item in value]
+            return [_all_masked(item, shows_numbers=shows_numbers) for item in value]
         case Mapping():
-            return {name: _all_masked(item) for name, item in value.items()}
-        case _:
+            return {
+                name: _all_masked(item, shows_numbers=shows_numbers) for name, item in value.items()
+            }
+        case None | bool():
             return value
+        case int() | float() if shows_numbers:
+            return value
+        case _:
+            return MASK
 
 
 def _without_user_info(text: str) -> str:

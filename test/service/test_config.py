@@ -158,10 +158,30 @@ def test_impossible_token_is_refused_without_showing_it(token: str) -> None:
         {"TGI_INF_WORKFLOW_KW_ARGS": {"headers": {"X-Key": ["s3cret"]}}},
         {"TGI_INF_WORKFLOW_KW_ARGS": '{"headers": {"X-Key": "s3cret"}'},
         {"TGI_INF_WORKFLOW_KW_ARGS__headers__Authorization": "s3cret\tü"},
+        {"TGI_INF_WORKFLOW_POSITIONAL_ARGS": [URL, {"X-Custom": "s3cret"}]},
+        {"TGI_INF_WORKFLOW_POSITIONAL_ARGS": [{"X-Custom": "s3cret"}, 30]},
     ],
 )
 def test_secrets_are_masked_in_refusals(variables: dict[str, Any]) -> None:
     assert "s3cret" not in refusal(**variables)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"TGI_INF_WORKFLOW_KW_ARGS": {"headers": {"X-Key": 5317042}}},
+        {"TGI_INF_WORKFLOW_POSITIONAL_ARGS": [URL, 30, {"X-Key": 5317042}]},
+        {"TGI_INF_WORKFLOW_POSITIONAL_ARGS": [URL, 30, {}, {"session": [5317042]}]},
+    ],
+)
+def test_secrets_made_of_digits_are_masked_too(variables: dict[str, Any]) -> None:
+    assert "5317042" not in refusal(**variables)
+
+
+def test_what_is_no_secret_is_shown() -> None:
+    positional = [URL, 30, {}, {}, {"tries": 0}]
+    assert '{"tries": 0}' in refusal(TGI_INF_WORKFLOW_POSITIONAL_ARGS=positional)
+    assert '"max_new_tokens": -7' in refusal(TGI_INF_WORKFLOW_KW_ARGS={"max_new_tokens": -7})
 
 
 @pytest.mark.parametrize(
