@@ -11,7 +11,9 @@ from scripts.errors import ScriptError
 
 HELD = "test/scripts/test_checklist.py::test_every_promise_is_held"
 IN_A_CLASS = "test/node/test_config.py::TestFile::test_the_users_sample"
-SOLIDITY = "test/contracts/Examples.t.sol::ChatConsumerTest::test_KeepsTheAnswer"
+SOLIDITY = (
+    "test/contracts/Coordinator.create.t.sol::CoordinatorIntervalTest::testFuzz_WindowOfAnInterval"
+)
 
 
 def numbered(*tests: str) -> list[Promise]:
@@ -32,7 +34,7 @@ def test_names_are_looked_up_where_they_say() -> None:
 
     assert {HELD, IN_A_CLASS, SOLIDITY} <= found
     assert "test/node/test_config.py::test_the_users_sample" not in found
-    assert SOLIDITY.replace("ChatConsumerTest", "LazyChatTest") not in found
+    assert SOLIDITY.replace("CoordinatorIntervalTest", "CoordinatorCancelTest") not in found
 
 
 def test_a_list_in_order_is_faultless() -> None:
