@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from tgi_service import workflow_args as args
 from tgi_service.backends import KINDS, TGI
-from tgi_service.environment import PREFIX, parse, read_tree
+from tgi_service.environment import PREFIX, parse, read_tree, text_of
 from tgi_service.errors import ConfigurationError
 from tgi_service.masking import shown
 from tgi_service.parameters import DEFAULTS, read_parameters
@@ -101,6 +101,7 @@ _PLAIN_SETTINGS: Mapping[str, Callable[[Any], Any]] = {
     "BACKEND": read_choice(KINDS),
     "MODEL": read_text,
 }
+_TEXTS = frozenset(key for key, reader in _PLAIN_SETTINGS.items() if reader is read_text)
 
 
 def load(environment: Mapping[str, str]) -> Settings:
@@ -110,7 +111,7 @@ def load(environment: Mapping[str, str]) -> Settings:
         ConfigurationError: for the first variable that is wrong.
     """
     given = {name: text for name, text in environment.items() if text.strip()}
-    tree = read_tree(given)
+    tree = read_tree(given, _TEXTS)
     warnings: list[str] = []
     workflow = _workflow(tree, given, warnings)
     known = {"WORKFLOW_POSITIONAL_ARGS", "WORKFLOW_KW_ARGS", "TOKEN", *_PLAIN_SETTINGS}
@@ -200,10 +201,8 @@ def _authorization(environment: Mapping[str, str]) -> dict[str, str]:
     text = environment.get(TOKEN_VARIABLE, "").strip()
     if not text:
         return {}
-    value = parse(text)
-    token = value if isinstance(value, str) else text
     try:
-        return {"Authorization": f"Bearer {args.read_token(token)}"}
+        return {"Authorization": f"Bearer {args.read_token(text_of(text))}"}
     except ValueError as error:
         raise ConfigurationError(f"{TOKEN_VARIABLE} is not valid: {error}") from None
 

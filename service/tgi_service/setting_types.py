@@ -44,5 +44,7 @@ def read_choice(choices: Sequence[str]) -> Callable[[Any], str]:
 
 
 def read_text(value: Any) -> str:
-    """Reads text; what happens to be a JSON number is text too."""
-    return value if isinstance(value, str) else str(value)
+    """Reads text."""
+    if not isinstance(value, str):
+        raise ConfigurationError("must be text")
+    return value

@@ -18,7 +18,12 @@ import httpcore
 import httpx
 
 from tgi_service.call import Cancellation
-from tgi_service.errors import TgiGenerationError, TgiTimeoutError, TgiUnavailableError
+from tgi_service.errors import (
+    ConfigurationError,
+    TgiGenerationError,
+    TgiTimeoutError,
+    TgiUnavailableError,
+)
 from tgi_service.network import BreakableNetwork, sending_for
 
 USER_AGENT = "tgi-service"
@@ -176,10 +181,24 @@ def _address(url: str) -> httpcore.URL:
 
 
 def _proxy(url: httpx.URL) -> httpcore.Proxy | None:
-    """Returns the proxy that the environment has for a server, by its usual variables."""
+    """Returns the proxy that the environment has for a server, by its usual variables.
+
+    Raises:
+        ConfigurationError: if it is none that speaks HTTP. Its address may hold a password, and
+            is not shown.
+    """
     proxies = getproxies()
-    address = proxies.get(url.scheme) or proxies.get("all")
+    name = url.scheme if proxies.get(url.scheme) else "all"
+    address = proxies.get(name)
     if not address or proxy_bypass(url.host):
         return None
-    proxy = httpx.Proxy(address if "://" in address else f"http://{address}")
+    try:
+        proxy = httpx.Proxy(address if "://" in address else f"http://{address}")
+    except (ValueError, httpx.InvalidURL):
+        proxy = None
+    if proxy is None or proxy.url.scheme not in ("http", "https") or not proxy.url.host:
+        raise ConfigurationError(
+            f"{name.upper()}_PROXY is not valid: must be http(s)://host[:port]; "
+            f"where no proxy is meant, name {url.host} in NO_PROXY"
+        )
     return httpcore.Proxy(_address(str(proxy.url)), auth=proxy.raw_auth)

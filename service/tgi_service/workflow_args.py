@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
+
 from tgi_service.errors import ConfigurationError
 from tgi_service.retries import RetryPolicy
 from tgi_service.strict_json import is_number
@@ -30,7 +32,8 @@ def read_server_url(value: Any) -> str:
     try:
         url = urlsplit(value)
         port_is_valid = url.port != 0
-    except ValueError as error:
+        httpx.URL(value).raw_host.decode("ascii").encode("idna")  # what a resolver is asked for
+    except (ValueError, httpx.InvalidURL) as error:
         raise ConfigurationError(f"{shape} ({error})") from None
     if url.scheme not in {"http", "https"} or not url.hostname or not port_is_valid:
         raise ConfigurationError(shape)

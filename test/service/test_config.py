@@ -66,6 +66,9 @@ def test_keyword_arguments_must_be_an_object(value: str) -> None:
         "http://user:secret@tgi",
         "http://tgi?key=secret",
         "http://tgi#part",
+        "http://tgi..example:80",
+        f"http://{64 * 'a'}:80",
+        "http://tgi\x00:80",
         {"host": "tgi"},
         None,
         7,
@@ -296,6 +299,10 @@ def test_misspelt_variable_is_worth_a_hint() -> None:
         ("JOB_DEADLINE", "0", "job_deadline", None),
         ("SYSTEM_PROMPT", "Be brief.", "system_prompt", "Be brief."),
         ("SYSTEM_PROMPT", "42", "system_prompt", "42"),
+        ("SYSTEM_PROMPT", "null", "system_prompt", "null"),
+        ("SYSTEM_PROMPT", '{"role": "pirate"}', "system_prompt", '{"role": "pirate"}'),
+        ("SYSTEM_PROMPT", '"Be brief."', "system_prompt", "Be brief."),
+        ("MODEL", "1e3", "model", "1e3"),
         ("ALLOW_IMAGE_URLS", "false", "allow_image_urls", False),
         ("ALLOW_IMAGE_URLS", "True", "allow_image_urls", True),
         ("LOG_PROMPTS", "TRUE", "log_prompts", True),
@@ -318,10 +325,11 @@ def test_plain_settings(name: str, value: str, field: str, expected: Any) -> Non
         pytest.param("JOB_DEADLINE", "1" + 400 * "0", id="JOB_DEADLINE-huge"),
         ("LOG_PROMPTS", "maybe"),
         ("ADVERTISE_MODEL", "2"),
+        ("SYSTEM_PROMPT__role", "pirate"),
     ],
 )
 def test_wrong_plain_setting_is_refused_naming_the_variable(name: str, value: str) -> None:
     message = refusal(**{f"TGI_INF_{name}": value})
 
-    assert f"TGI_INF_{name}" in message
+    assert f"TGI_INF_{name.partition('__')[0]}" in message
     assert value[:300] in message

@@ -14,7 +14,7 @@ import pytest
 from test.support.mock_tgi import Behaviour, MockTGI
 from tgi_service import transport
 from tgi_service.call import Cancellation
-from tgi_service.errors import CallerGoneError, TgiUnavailableError
+from tgi_service.errors import CallerGoneError, ConfigurationError, TgiUnavailableError
 from tgi_service.tgi_backend import TgiBackend
 from tgi_service.transport import Transport
 
@@ -182,6 +182,24 @@ def test_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
         assert connect("http://tgi.invalid").generate("hello", {}, Cancellation()).text == "yes"
         assert connect(direct).generate("hello", {}, Cancellation()).text == "yes"
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "all_proxy"])
+@pytest.mark.parametrize(
+    "address", ["socks5://user:s3cret@proxy", "ftp://user:s3cret@proxy", "http://user:s3cret@:x"]
+)
+def test_proxy_that_cannot_be_asked_is_refused_naming_the_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str, address: str
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, address)
+
+    with pytest.raises(ConfigurationError) as refused:
+        connect("http://tgi.example")
+
+    assert variable.upper() in str(refused.value)
+    assert "s3cret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("url", ["http://tgi.example:80", "http://tgi.example"])
