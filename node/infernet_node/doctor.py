@@ -14,6 +14,7 @@ from infernet_node.chain.contracts import Deployment, Wallet, is_valid_wallet, r
 from infernet_node.chain.header import Header
 from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import RevertError, RpcError
+from infernet_node.chain.values import quantity
 from infernet_node.config import ChainConfig, Config
 from infernet_node.containers.endpoint import Endpoint, endpoints_of
 from infernet_node.fleet.broker import Broker, BrokerError
@@ -124,7 +125,7 @@ async def _chain(config: ChainConfig) -> AsyncIterator[Finding]:
 
 
 async def _endpoint(rpc: Rpc, config: ChainConfig) -> AsyncIterator[Finding]:
-    chain_id = int(await rpc.call("eth_chainId"), 16)
+    chain_id = quantity(await rpc.call("eth_chainId"))
     head = Header.from_rpc(await rpc.call("eth_getBlockByNumber", "latest", False))
     yield Finding("rpc", f"answers for chain {chain_id}, block {head.number}")
     yield _clock(head)
@@ -163,8 +164,8 @@ async def _accounts(
         yield Finding("key", "none: this process sends no transactions")
         return
     address = str(Account.from_key(wallet.private_key.get_secret_value()).address)
-    balance = int(await rpc.call("eth_getBalance", address, "latest"), 16)
-    price = int(await rpc.call("eth_gasPrice"), 16)
+    balance = quantity(await rpc.call("eth_getBalance", address, "latest"))
+    price = quantity(await rpc.call("eth_gasPrice"))
     if balance >= price * _GAS * _DELIVERIES:
         yield Finding("balance", f"{address} has {balance / 10**18:.6f} of the native coin")
     else:

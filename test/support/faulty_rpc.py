@@ -32,6 +32,8 @@ class Fault(Enum):
     """An answer that is not JSON."""
     ERROR_OBJECT = auto()
     """A JSON-RPC error in place of every result."""
+    NULL = auto()
+    """A null in place of every result."""
     LOST_ANSWER = auto()
     """The request is carried out, and the answer to it does not arrive."""
     STALE = auto()
@@ -113,7 +115,10 @@ class FaultyRpc:
             case Fault.MALFORMED:
                 return web.Response(text='{"jsonrpc": "2.0", "id": 0, "resu')
             case Fault.ERROR_OBJECT:
-                return web.json_response(_errors(document))
+                error = {"code": -32603, "message": "Internal error"}
+                return web.json_response(_in_place_of_results(document, {"error": error}))
+            case Fault.NULL:
+                return web.json_response(_in_place_of_results(document, {"result": None}))
             case Fault.LOST_ANSWER:
                 await self._forward(body)
                 return _cut(request)
@@ -147,11 +152,10 @@ def _cut(request: web.Request) -> web.StreamResponse:
     return web.Response()
 
 
-def _errors(document: Any) -> Any:
+def _in_place_of_results(document: Any, member: dict[str, Any]) -> Any:
     if isinstance(document, list):
-        return [_errors(single) for single in document]
-    error = {"code": -32603, "message": "Internal error"}
-    return {"jsonrpc": "2.0", "id": document["id"], "error": error}
+        return [_in_place_of_results(single, member) for single in document]
+    return {"jsonrpc": "2.0", "id": document["id"], **member}
 
 
 def _asks_for_head(document: Any) -> bool:

@@ -10,6 +10,7 @@ from infernet_node.chain.lifecycle import Observation, Receipt
 from infernet_node.chain.requests import Request
 from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import RpcError, or_raise
+from infernet_node.chain.values import quantity
 
 LATEST = "latest"
 
@@ -48,17 +49,17 @@ class AccountView:
             requests.append(Request("eth_estimateGas", (transfer, LATEST)))
         block, mined, pending, price, tip, balance, *gas = await self.rpc.batch(requests)
         if asks_for_gas:
-            self._transfer_gas = _quantity(gas[0])
+            self._transfer_gas = quantity(gas[0])
         head = Header.from_rpc(or_raise(block))
-        next_nonce = _quantity(mined)
+        next_nonce = quantity(mined)
         suggested = _suggested_price(head.base_fee, price, tip)
         return Observation(
             head=head,
             next_nonce=next_nonce,
-            pending_nonce=max(next_nonce, _quantity(pending)),
+            pending_nonce=max(next_nonce, quantity(pending)),
             quote=quote(head.base_fee, suggested, self.policy),
             transfer_gas=self._transfer_gas,
-            balance=_quantity(balance),
+            balance=quantity(balance),
             receipts=await self._receipts([hash_ for nonce, hash_ in signed if nonce < next_nonce]),
         )
 
@@ -71,11 +72,7 @@ class AccountView:
 
 def _suggested_price(base_fee: int | None, price: Any, tip: Any) -> int:
     if base_fee is None:
-        return _quantity(price)
+        return quantity(price)
     if isinstance(tip, RpcError):  # a chain may know EIP-1559 and not this method
-        return max(_quantity(price) - base_fee, 0)
-    return _quantity(tip)
-
-
-def _quantity(item: Any) -> int:
-    return int(or_raise(item), 16)
+        return max(quantity(price) - base_fee, 0)
+    return quantity(tip)

@@ -12,6 +12,7 @@ from eth_utils.crypto import keccak
 from infernet_node.chain.requests import Request
 from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import RevertError, RpcError
+from infernet_node.chain.values import octets
 from infernet_node.chain.words import arguments, unpack_array
 from infernet_protocol.delegation import Signature
 from infernet_protocol.hashing import delegation_key, interval_key, response_key
@@ -64,15 +65,17 @@ class ViewCall(Generic[T_co]):
     def request(self, block: str) -> Request:
         return Request("eth_call", ({"to": self.to, "data": "0x" + self.data.hex()}, block))
 
-    def result(self, returned: str) -> T_co:
+    def result(self, returned: Any) -> T_co:
         """Decodes what ``eth_call`` returned.
 
         Raises:
             RevertError: if it is not what the function returns, which happens where the
                 address holds no contract or another one.
+            TransportError: if it is nothing that any function returns.
         """
+        data = octets(returned)
         try:
-            return self.decode(bytes.fromhex(returned.removeprefix("0x")))
+            return self.decode(data)
         except Exception as error:  # eth-abi raises several unrelated classes on foreign bytes
             raise RevertError(f"{self.to} did not return what was asked for ({error})") from error
 
@@ -111,7 +114,7 @@ def answer(call: ViewCall[T], result: Any) -> T | RpcError:
         return result
     try:
         return call.result(result)
-    except RevertError as error:
+    except RpcError as error:
         return error
 
 

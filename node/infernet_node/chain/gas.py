@@ -7,6 +7,7 @@ from infernet_node.chain.journal import Intent
 from infernet_node.chain.requests import Request
 from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import TransportError, or_raise
+from infernet_node.chain.values import quantity
 
 MARGIN_PERCENT = 10
 """On top of the estimate: state may change before the transaction is mined."""
@@ -39,7 +40,7 @@ async def estimate_gas(
     estimate, *block = await rpc.shared(requests)
     if known is not None:
         _require_unchanged(known, *block)
-    return min(int(or_raise(estimate), 16) * (100 + MARGIN_PERCENT) // 100, cap)
+    return min(quantity(estimate) * (100 + MARGIN_PERCENT) // 100, cap)
 
 
 def _require_unchanged(known: Header, block: Any) -> None:

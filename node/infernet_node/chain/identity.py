@@ -6,6 +6,7 @@ from typing import Self
 from infernet_node.chain.contracts import Deployment
 from infernet_node.chain.header import Header
 from infernet_node.chain.rpc import Rpc
+from infernet_node.chain.values import quantity
 
 
 async def genesis_hash(rpc: Rpc) -> str:
@@ -28,7 +29,7 @@ class ChainIdentity:
         Raises:
             RpcError: it does not answer, or has no Registry at the address.
         """
-        chain_id = int(await rpc.call("eth_chainId"), 16)
+        chain_id = quantity(await rpc.call("eth_chainId"))
         genesis = await genesis_hash(rpc)
         return cls(chain_id, genesis, await Deployment.from_registry(rpc, registry))
 

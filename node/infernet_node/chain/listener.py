@@ -183,7 +183,7 @@ class Listener:
         logs: list[Any] = []
         for (start, end), result in zip(ranges, results, strict=True):
             refused = isinstance(result, RefusedError)
-            logs += await self._logs(start, end) if refused else or_raise(result)
+            logs += await self._logs(start, end) if refused else _logs_in(result)
         return logs
 
     def _log_request(self, start: int, end: int) -> Request:
@@ -199,14 +199,13 @@ class Listener:
         """Reads a range of logs that the endpoint finds too long, half by half."""
         if start == end:
             request = self._log_request(start, end)
-            return list(await self.rpc.call(request.method, *request.params))
+            return _logs_in(await self.rpc.call(request.method, *request.params))
         middle = (start + end) // 2
         logs: list[Any] = []
         for bounds in ((start, middle), (middle + 1, end)):
             (result,) = await self.rpc.batch([self._log_request(*bounds)])
-            logs += (
-                await self._logs(*bounds) if isinstance(result, RefusedError) else or_raise(result)
-            )
+            refused = isinstance(result, RefusedError)
+            logs += await self._logs(*bounds) if refused else _logs_in(result)
         return logs
 
     async def _snapshot(self, first: int, end: int, timestamp: int, block: str) -> list[Found]:
@@ -278,6 +277,13 @@ class Listener:
             )
             for subscription_id, subscription in subscriptions.items()
         ]
+
+
+def _logs_in(result: Any) -> list[Any]:
+    logs = or_raise(result)
+    if not isinstance(logs, list):
+        raise TransportError("the endpoint sent malformed logs")
+    return logs
 
 
 def _log_ranges(target: int, since: Cursor | None) -> list[tuple[int, int]]:

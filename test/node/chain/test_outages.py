@@ -67,6 +67,21 @@ async def test_an_outage_while_sending_neither_loses_nor_repeats_the_answer(
     assert (chain.nonce_of(NODE), chain.reverted()) == (1, 0)
 
 
+async def test_w_21_inputs_that_an_endpoint_keeps_back_are_not_taken_for_none(
+    chain: Chain, proxied: Node, endpoint: FaultyRpc, pipeline: Pipeline, log: Log
+) -> None:
+    subscription_id = chain.schedule(["what is it?"], period=100_000)
+    await proxied.until(lambda: log.has("tracked new subscription"), mine=False)
+    endpoint.fault, endpoint.only = Fault.NULL, "eth_call"
+    chain.anvil.mine_at(chain.anvil.timestamp + 100_000)
+    await endpoint.failed.wait()
+    endpoint.fault = None
+
+    await proxied.until(lambda: chain.deliveries() == 1)
+    assert chain.scheduled_answer(subscription_id, 1) == "echo: what is it?"
+    assert len(pipeline.runs) == 1
+
+
 async def test_an_outage_while_confirming_changes_nothing(
     chain: Chain, proxied: Node, endpoint: FaultyRpc
 ) -> None:

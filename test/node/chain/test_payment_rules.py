@@ -79,9 +79,10 @@ def test_what_is_missing_is_named(place: int, result: Any, action: Action, messa
 
 
 @pytest.mark.parametrize("place", range(4))
-def test_what_could_not_be_asked_is_nobodys_fault(place: int) -> None:
+@pytest.mark.parametrize("result", [TransportError("no answer"), None, "latest", {}])
+def test_what_could_not_be_asked_is_nobodys_fault(place: int, result: Any) -> None:
     results = [*GOOD]
-    results[place] = TransportError("no answer")
+    results[place] = result
 
     with pytest.raises(TransportError):
         PAYMENTS.judge(7, terms(), results)
