@@ -5,6 +5,7 @@ The library builds the requests and reads the answers. How a request travels is 
 """
 
 import json
+import re
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -26,6 +27,8 @@ EXCERPT = 200
 OK = 200
 UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
 """What reading an answer of another shape than TGI's may raise."""
+_EVENT_LINE = re.compile(r"(?:data|event|id|retry)?:|$")
+"""How a line of server-sent events begins, comments and empty lines included."""
 
 
 class HubClient(InferenceClient):
@@ -98,15 +101,28 @@ class HubClient(InferenceClient):
             raise failure_of_answer(status, self._last_seen, self._transport.server) from error
 
     def _lines(self, chunks: Iterable[bytes]) -> Iterator[str]:
-        """Splits at line feeds only: JSON text may hold what else counts as a line's end."""
+        """Splits at line feeds only: JSON text may hold what else counts as a line's end.
+
+        A last line without one was cut off, and is left out.
+
+        Raises:
+            ValueError: for a line of something else: a page, or JSON.
+        """
         pending = b""
         with self._transport.reading(self._cancellation):
             for chunk in chunks:
                 *lines, pending = (pending + chunk).split(b"\n")
                 for line in lines:
-                    self._last_seen = line.decode().strip()
+                    self._see(line.decode())
                     # Servers before TGI 2.1 leave out the space, which the library wants here.
                     yield "data: [DONE]" if self._last_seen == "data:[DONE]" else self._last_seen
+        if not b"data:".startswith(pending[:5]):
+            self._see(pending.decode(errors="replace"))
+
+    def _see(self, line: str) -> None:
+        self._last_seen = line.strip()
+        if not _EVENT_LINE.match(self._last_seen):
+            raise ValueError("not a line of server-sent events")
 
     @contextmanager
     def expecting_text(self) -> Iterator[None]:
@@ -153,7 +169,7 @@ def stream_chat(
     """Asks for the next message of a chat token by token; see :func:`continue_chat`."""
     with client.expecting_text():
         text = ""
-        reason = None
+        complete = False
         count = 0
         for chunk in client.chat_completion(
             messages=[dict(message) for message in messages], stream=True, **options
@@ -165,9 +181,10 @@ def stream_chat(
             text += piece
             count += 1
             reason = choice.finish_reason
+            complete = complete or reason is not None
             details = {"finish_reason": reason, "generated_tokens": count} if reason else None
             yield StreamItem(Token(piece, special=False), text if reason else None, details)
-        require_end(reason is not None)
+        require_end(complete)
 
 
 def encodable(value: Any) -> str:

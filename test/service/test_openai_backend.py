@@ -128,7 +128,10 @@ def test_stream_that_begins_with_a_role_and_ends_with_usage(openai: Service, tgi
     usage = f"data: {json.dumps({'choices': [], 'usage': {'total_tokens': 3}})}\n\n"
     chunks = chunk({"role": "assistant"}) + chunk({"content": "yes"}) + chunk({}, "stop") + usage
     tgi.script(Behaviour(status=200, body=chunks + "data: [DONE]\n\n"))
+    # What comes behind the end, such as a verdict on the content, does not undo it.
+    tgi.script(Behaviour(status=200, body=chunks + chunk({}) + "data: [DONE]\n\n"))
 
+    assert openai.ask(destination=2).text == "yes"
     assert openai.ask(destination=2).text == "yes"
 
 

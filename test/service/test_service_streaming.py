@@ -151,7 +151,6 @@ def test_error_before_the_first_token_is_an_error_object(
         Behaviour(status=200, body="data: {broken\n\n"),
         Behaviour(status=200, body="data: [1]\n\n"),
         Behaviour(status=200, body="data:[DONE]\n\n"),
-        Behaviour(status=200, body="<html>hello</html>"),
     ],
 )
 def test_stream_that_is_none_is_an_error_object(
@@ -164,6 +163,19 @@ def test_stream_that_is_none_is_an_error_object(
     assert response.status_code in {500, 502}
     assert response.json()["code"] == str(response.status_code)
     assert len(tgi.generations) == 1
+
+
+@pytest.mark.parametrize(
+    "body", ["<html>hello</html>", "<html>\nhello\n</html>\n", '{"a": "<html>"}']
+)
+def test_page_of_some_other_server_is_shown(service: Service, tgi: MockTGI, body: str) -> None:
+    tgi.script(Behaviour(status=200, body=body))
+
+    response = service.ask(destination=2)
+
+    assert response.status_code == 502
+    assert "answered 200" in response.json()["description"]
+    assert "<html>" in response.json()["description"]
 
 
 @pytest.mark.parametrize("then", ["end", "reset", "error"])
