@@ -59,6 +59,10 @@ FAULTS: dict[str, tuple[Answer, str]] = {
         answering({"output": "as if"}, status=500),
         "Container answered with HTTP status 500",
     ),
+    "redirect": (
+        answering(text="over there", status=302),
+        "Container answered with HTTP status 302",
+    ),
     "200 with HTML": (
         answering(text="<html></html>", content_type="text/html"),
         "Container did not answer with JSON",
@@ -92,7 +96,7 @@ async def test_nobody_listens(tmp_path: Path) -> None:
     assert failed["result"]["error"] == "Container could not be reached"
 
 
-@pytest.mark.parametrize("fault", ["resets", "dies midway", "500 with JSON", "50 MB"])
+@pytest.mark.parametrize("fault", ["resets", "dies midway", "redirect", "500 with JSON", "50 MB"])
 async def test_a_stream_is_broken_off(
     tmp_path: Path, container: ScriptedContainer, fault: str
 ) -> None:

@@ -99,7 +99,7 @@ class ContainerClient:
         )
         request = self._post(endpoint, question, request_id, limits)
         async with _failures_named(endpoint, allowed.stream), request as response:
-            if not response.ok:
+            if not _succeeded(response):
                 _require_success(response, await self._read(response, self._max_answer_bytes))
             async for piece in _bounded(response, self._max_answer_bytes):
                 yield piece
@@ -186,8 +186,13 @@ def _named(endpoint: Endpoint, reason: str, error: Exception) -> ContainerCallEr
     return ContainerCallError(reason)
 
 
+def _succeeded(response: aiohttp.ClientResponse) -> bool:
+    # A redirection is no answer, and is not followed.
+    return 200 <= response.status < 300
+
+
 def _require_success(response: aiohttp.ClientResponse, body: bytes) -> None:
-    if 200 <= response.status < 300:
+    if _succeeded(response):
         return
     raise ContainerCallError(
         _description(body) or f"Container answered with HTTP status {response.status}",
