@@ -11,8 +11,8 @@ from infernet_client.call_shapes import JobCall, job_call
 from infernet_client.description import DescriptionClient
 from infernet_client.error import JobNotFoundError
 from infernet_client.results import shaped
+from infernet_client.shapes import is_object, is_text, list_of, object_with
 from infernet_client.streaming import id_then_bytes, text_of
-from infernet_client.transport import unexpected
 from infernet_client.types import (
     ErrorResponse,
     JobID,
@@ -92,9 +92,9 @@ class NodeClient(DescriptionClient):
         """
         limit = self._limit(timeout, 10)
         answer = await self._send("POST", "/api/jobs/batch", list(jobs), limit=limit)
-        body = answer.value()
-        if not isinstance(body, list) or len(body) != len(jobs):
-            raise unexpected(answer.status, body)
+        body = answer.value(list_of(is_object))
+        if len(body) != len(jobs):
+            raise answer.unexpected(body)
         return cast(list[JobResponse | ErrorResponse], body)
 
     async def get_job_result_sync(
@@ -215,10 +215,7 @@ class NodeClient(DescriptionClient):
             if intermediate:
                 query.append(("intermediate", "true"))
             answer = await self._get("/api/jobs", query, limit=limit)
-            body = answer.value()
-            if not isinstance(body, list) or not all(isinstance(item, dict) for item in body):
-                raise unexpected(answer.status, body)
-            results += body
+            results += answer.value(list_of(object_with("id", "status", "result")))
         return results if self._raw_results else [shaped(result) for result in results]
 
     async def get_jobs(
@@ -231,7 +228,7 @@ class NodeClient(DescriptionClient):
         """
         query = [] if pending is None else [("pending", "true" if pending else "false")]
         answer = await self._get("/api/jobs", query, limit=self._limit(timeout, 5))
-        return cast(list[JobID], answer.value())
+        return cast(list[JobID], answer.value(list_of(is_text)))
 
     @overload
     def request_stream(
@@ -359,9 +356,9 @@ class NodeClient(DescriptionClient):
     async def _start(self, call: JobCall) -> JobID:
         limit = self._limit(call.timeout, 5)
         answer = await self._send("POST", "/api/jobs", call.job, limit=limit)
-        body = answer.value()
-        if not isinstance(body, dict) or not isinstance(body.get("id"), str):
-            raise unexpected(answer.status, body)
+        body = answer.value(object_with("id"))
+        if not is_text(body["id"]):
+            raise answer.unexpected(body)
         return JobID(body["id"])
 
     async def _find(self, job_id: JobID, timeout: float | None) -> JobResult | None:

@@ -5,11 +5,13 @@
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from infernet_client.shapes import is_object, is_text, list_of, object_with
 from infernet_client.transport import HttpClient
 from infernet_client.types import ModelSupport, NetworkContainer, Resources
 
 ROUTER_URL = "http://infernet-router.ritual.net"
 _LIMIT = 3.0
+_CONTAINERS = list_of(object_with("id", "count", "description"))
 
 
 class RouterClient(HttpClient):
@@ -46,17 +48,17 @@ class RouterClient(HttpClient):
         query = [("container", container) for container in container_ids]
         query += [("n", str(n)), ("offset", str(offset))]
         answer = await self._get("/api/v1/ips", query, limit=self._limit(timeout, _LIMIT))
-        return cast(list[str], answer.value())
+        return cast(list[str], answer.value(list_of(is_text)))
 
     async def get_containers(self, timeout: float | None = None) -> list[NetworkContainer]:
         """Returns the containers of the network and how many nodes run each."""
         answer = await self._get("/api/v1/containers", limit=self._limit(timeout, _LIMIT))
-        return cast(list[NetworkContainer], answer.value())
+        return cast(list[NetworkContainer], answer.value(_CONTAINERS))
 
     async def get_resources(self, timeout: float | None = None) -> dict[str, dict[str, Resources]]:
         """Returns what containers say about themselves, by node and container id."""
         answer = await self._get("/api/v1/resources", limit=self._limit(timeout, _LIMIT))
-        return cast(dict[str, dict[str, Resources]], answer.value())
+        return cast(dict[str, dict[str, Resources]], answer.value(is_object))
 
     async def check_model_support(
         self, model_id: str, timeout: float | None = None
@@ -64,4 +66,4 @@ class RouterClient(HttpClient):
         """Returns which containers can serve a model, by node and container id."""
         query = [("model_id", model_id)]
         answer = await self._get("/api/v1/resources", query, limit=self._limit(timeout, _LIMIT))
-        return cast(dict[str, dict[str, ModelSupport]], answer.value())
+        return cast(dict[str, dict[str, ModelSupport]], answer.value(is_object))

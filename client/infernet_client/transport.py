@@ -13,6 +13,7 @@ import aiohttp
 from yarl import URL
 
 from infernet_client.error import APIError
+from infernet_client.shapes import Shape
 
 _EXCERPT = 200
 _FIRST_RETRY = 0.1
@@ -38,7 +39,7 @@ class Answer:
         """
         try:
             return json.loads(self.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             excerpt = self.text.strip()[:_EXCERPT] or "the answer has no body"
             raise APIError(self.status, excerpt, retry_after=self.retry_after) from None
 
@@ -60,13 +61,20 @@ class Answer:
             retry_after=self.retry_after,
         )
 
-    def value(self) -> Any:
+    def value(self, shape: Shape) -> Any:
         """Returns the JSON body of a request that succeeded.
 
         Raises:
-            APIError: if it did not, or the body is not JSON.
+            APIError: if it did not, or the body is not JSON of the shape that its route has.
         """
-        return self.checked().parsed()
+        body = self.checked().parsed()
+        if not shape(body):
+            raise self.unexpected(body)
+        return body
+
+    def unexpected(self, body: object) -> APIError:
+        """Returns the error for a JSON body that has not the shape of its route."""
+        return APIError(self.status, f"unexpected answer: {str(body)[:_EXCERPT]}")
 
 
 def http_url(url: str) -> str:
@@ -83,11 +91,6 @@ def http_url(url: str) -> str:
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise ValueError("base_url: not an HTTP address; write it like http://127.0.0.1:4000")
     return full.rstrip("/")
-
-
-def unexpected(status: int, body: object) -> APIError:
-    """Returns the error for a JSON answer that has not the shape of its route."""
-    return APIError(status, f"unexpected answer: {str(body)[:_EXCERPT]}")
 
 
 def connect_failure(error: aiohttp.ClientConnectorError) -> str:

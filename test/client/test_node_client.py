@@ -1,7 +1,9 @@
 """Every method of NodeClient against a node that answers in the published shapes."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import aiohttp
 import pytest
@@ -191,6 +193,38 @@ async def test_an_answer_of_another_shape_is_an_error(
         await client.get_job_results(["1"])
     with pytest.raises(APIError, match=r"^\[200\] unexpected answer"):
         await client.request_jobs([JOB, JOB])
+
+
+@pytest.mark.parametrize(
+    ("route", "odd"),
+    [
+        *itertools.product(["/info", "/resources", "/api/jobs"], [[{"id": 7}], [1], "odd", None]),
+        ("/info", {"status": "ok"}),
+        ("/api/jobs", {"status": "ok"}),
+    ],
+)
+async def test_an_answer_of_another_server_is_an_error(
+    client: NodeClient, node: ScriptedNode, route: str, odd: Any
+) -> None:
+    calls: dict[str, list[Callable[[], Awaitable[object]]]] = {
+        "/info": [client.get_info],
+        "/resources": [client.get_resources, lambda: client.check_model_support("m")],
+        "/api/jobs": [client.get_jobs, lambda: client.get_job_results(["1"])],
+    }
+
+    for call in calls[route]:
+        node.answer_once("GET", route, web.json_response(odd))
+        with pytest.raises(APIError, match=r"^\[200\] unexpected answer"):
+            await call()
+
+
+async def test_an_answer_nested_beyond_reading_is_quoted(
+    client: NodeClient, node: ScriptedNode
+) -> None:
+    node.answer_once("GET", "/info", web.Response(text=100_000 * "["))
+
+    with pytest.raises(APIError, match=r"^\[200\] \[{200}$"):
+        await client.get_info()
 
 
 async def test_a_node_that_does_not_answer_is_a_timeout(

@@ -1,3 +1,6 @@
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 import pytest
 from aiohttp import web
 
@@ -40,3 +43,20 @@ async def test_a_refusal_is_an_api_error(router: RouterClient, node: ScriptedNod
 
     with pytest.raises(APIError, match=r"^\[502\] the answer has no body$"):
         await router.get_containers()
+
+
+@pytest.mark.parametrize("odd", [[{"name": "tgi"}], [1], "odd", None])
+async def test_an_answer_of_another_server_is_an_error(
+    router: RouterClient, node: ScriptedNode, odd: Any
+) -> None:
+    calls: dict[str, list[Callable[[], Awaitable[object]]]] = {
+        "/api/v1/ips": [lambda: router.get_nodes_by_container_ids(["tgi"])],
+        "/api/v1/containers": [router.get_containers],
+        "/api/v1/resources": [router.get_resources, lambda: router.check_model_support("m")],
+    }
+
+    for route, requests in calls.items():
+        for request in requests:
+            node.answer_once("GET", route, web.json_response(odd))
+            with pytest.raises(APIError, match=r"^\[200\] unexpected answer"):
+                await request()
