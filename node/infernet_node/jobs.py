@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from infernet_node.admission import Admission
 from infernet_node.config import JobsConfig
@@ -123,7 +124,14 @@ class Jobs:
         unfinished = await finish_or_cancel(set(self._running.values()), grace, urgent)
         if left := unfinished + len(self._waiting):
             _LOG.warning("jobs_left_for_next_start", number=left)
+            await self._release()
+
+    async def _release(self) -> None:
+        try:
             await self._store.claims.release()
+        except SQLAlchemyError as error:
+            # Whoever takes the jobs up counts this stop as an attempt.
+            _LOG.warning("claims_not_released", cause=type(error).__name__)
 
     def _enqueue(self, job: Job) -> None:
         self._waiting.append(job)
@@ -138,15 +146,16 @@ class Jobs:
     def _start(self, job: Job, hopeless: str | None = None) -> None:
         task = asyncio.create_task(self._supervise(job, hopeless))
         self._running[job.id] = task
-        task.add_done_callback(lambda _: self._ended(job.id))
+        task.add_done_callback(lambda _: self._ended(job))
 
-    def _ended(self, job_id: str) -> None:
-        del self._running[job_id]
+    def _ended(self, job: Job) -> None:
+        # Not for the task to do: one that is cancelled before its first step never takes it.
+        self._admission.leave(job.size)
+        del self._running[job.id]
         self._start_waiting()
         self.on_room()
 
     async def _supervise(self, job: Job, hopeless: str | None) -> None:
-        size = job.size
         structlog.contextvars.bind_contextvars(job_id=job.id)
         try:
             await (self._give_up(job, hopeless) if hopeless else self._run(job))
@@ -154,8 +163,6 @@ class Jobs:
             # Only the store can fail here. The row still says "running", which is true again
             # after the next start.
             _LOG.exception("job_not_recorded")
-        finally:
-            self._admission.leave(size)
 
     async def _run(self, job: Job) -> None:
         try:

@@ -9,16 +9,17 @@ from typing import Any
 import pytest
 from aiohttp import web
 from sqlalchemy.exc import DataError, OperationalError
+from structlog.testing import capture_logs
 
 from infernet_node.admission import NotAcceptingError
 from infernet_node.config import ContainerConfig, JobsConfig
 from infernet_node.containers.calls import ContainerClient
 from infernet_node.containers.endpoint import endpoints_of
-from infernet_node.intake import JobOrder
+from infernet_node.intake import JobOrder, new_job
 from infernet_node.jobs import Jobs
 from infernet_node.pipeline import Pipeline
 from infernet_node.store.database import Database
-from infernet_node.store.job import Job
+from infernet_node.store.job import Job, JobKind
 from infernet_node.store.jobs import JobStore
 from infernet_node.streams import Streams
 from test.support.container import ScriptedContainer
@@ -55,9 +56,9 @@ def limits(**changes: Any) -> JobsConfig:
 async def ended(store: JobStore, job_id: str) -> Job:
     while True:
         (job,) = await store.find("ip", [job_id])
+        await asyncio.sleep(0.002)  # its room is free once its task is over
         if job.status != "running":
             return job
-        await asyncio.sleep(0.002)
 
 
 class Gate:
@@ -104,6 +105,19 @@ class TestBounds:
         with pytest.raises(NotAcceptingError):
             await jobs.submit(order(text="x" * 100), "ip")
         await jobs.submit(order(text="x"), "ip")
+        await jobs.close(5, asyncio.Event())
+
+    async def test_jobs_dropped_before_they_began_leave_their_room(
+        self, database: Database, pipeline: Pipeline
+    ) -> None:
+        store = JobStore(database)
+        jobs = Jobs(store, pipeline, limits(max_running=2, max_pending=2))
+        for _ in range(2):
+            another = new_job(order(), "ip", JobKind.JOB, now=0.0)
+            jobs.take_up([another])
+            jobs.drop([another.id])
+        await asyncio.sleep(0.002)
+        assert (await ended(store, await jobs.submit(order(), "ip"))).status == "success"
         await jobs.close(5, asyncio.Event())
 
 
@@ -234,6 +248,27 @@ class TestTrouble:
 
         assert job.results == [{"container": "a", "error": "Internal error"}]
         await jobs.close(0, asyncio.Event())
+
+    async def test_a_store_that_is_away_does_not_keep_the_node_from_stopping(
+        self,
+        database: Database,
+        pipeline: Pipeline,
+        container: ScriptedContainer,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        container.answer = Gate()
+        store = JobStore(database)
+        jobs = Jobs(store, pipeline, limits())
+        await jobs.submit(order(), "ip")
+        await container.asked.wait()
+
+        async def fail() -> None:
+            raise OperationalError("UPDATE", {}, Exception("disk is full"))
+
+        monkeypatch.setattr(store.claims, "release", fail)
+        with capture_logs() as log:
+            await jobs.close(0, asyncio.Event())
+        assert log[-1]["event"] == "claims_not_released"
 
     async def test_a_job_that_cannot_be_stored_takes_no_room(
         self, database: Database, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
