@@ -21,7 +21,8 @@ def loads(text: str) -> Any:
         text: the document; a byte order mark at its start is ignored.
 
     Raises:
-        LenientJsonError: naming the line and the column (from 1) of the original text.
+        LenientJsonError: naming the line and the column (from 1) of the original text, where
+            that is one place.
     """
     text = text.removeprefix("\ufeff")
     try:
@@ -37,6 +38,12 @@ def _strict(text: str) -> Any:
         raise LenientJsonError(
             f"line {error.lineno}, column {error.colno}: {error.msg[0].lower()}{error.msg[1:]}"
         ) from None
+    except LenientJsonError:
+        raise
+    except RecursionError:
+        raise LenientJsonError("nested too deeply to be read") from None
+    except ValueError:  # Python reads integers of so many digits and no more
+        raise LenientJsonError("a number has too many digits to be read") from None
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -71,6 +71,8 @@ def test_a_byte_order_mark_is_ignored() -> None:
         ("", "line 1, column 1: expecting value"),
         ('{"a": "open}', "line 1, column 7: unterminated string"),
         ('{"a": NaN}', "NaN is not JSON"),
+        pytest.param(100_000 * "[", "nested too deeply", id="deep"),
+        pytest.param(5_000 * "1", "a number has too many digits", id="long"),
     ],
 )
 def test_anything_else_is_refused_with_its_place(text: str, message: str) -> None:
