@@ -1,6 +1,7 @@
 """Work that must not end by itself, and its end when it is asked for."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
@@ -9,21 +10,32 @@ import structlog
 _LOG = structlog.get_logger(__name__)
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 60.0
+_STEADY = 60.0
+"""Seconds of work after which its end is no sign of lasting trouble."""
 
 
 async def keep_running(
     name: str,
     work: Callable[[], Awaitable[object]],
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Starts work again whenever it fails, more and more rarely, until cancelled."""
+    """Starts work again whenever it fails, until cancelled.
+
+    It does so after a second, and each time after twice as long, up to a minute, until the work
+    has gone on for a minute.
+    """
     pause = _FIRST_PAUSE
     while True:
+        began, failure = clock(), None
         try:
             await work()
-            _LOG.error("work_ended", work=name, restart_in=pause)
-        except Exception:  # noqa: BLE001 - one part's defect must not stop the others
-            _LOG.exception("work_failed", work=name, restart_in=pause)
+        except Exception as error:  # noqa: BLE001 - one part's defect must not stop the others
+            failure = error
+        if clock() - began > _STEADY:
+            pause = _FIRST_PAUSE
+        event = "work_failed" if failure else "work_ended"
+        _LOG.error(event, work=name, restart_in=pause, exc_info=failure)
         await sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
 

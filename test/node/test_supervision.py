@@ -28,6 +28,27 @@ async def test_failed_work_is_started_again_more_and_more_rarely() -> None:
     assert runs == 9
 
 
+async def test_work_that_went_well_for_long_is_started_again_at_once() -> None:
+    now = 0.0
+    lengths = iter([1, 1, 1, 3600, 1])
+    pauses: list[float] = []
+
+    async def work() -> None:
+        nonlocal now
+        length = next(lengths, None)
+        if length is None:
+            raise asyncio.CancelledError
+        now += length
+        raise RuntimeError("trouble")
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    with pytest.raises(asyncio.CancelledError):
+        await keep_running("work", work, sleep, clock=lambda: now)
+    assert pauses == [1, 2, 4, 1, 2]
+
+
 async def test_cancelling_ends_it() -> None:
     running = asyncio.create_task(keep_running("work", asyncio.Event().wait))
     await asyncio.sleep(0)
