@@ -139,7 +139,9 @@ class _Redaction:
     def __init__(self, secrets: Sequence[str]) -> None:
         # A private key appears with and without its prefix.
         bare = [secret.removeprefix("0x") for secret in secrets]
-        self._secrets = [secret for secret in bare if len(secret) >= _SHORTEST_SECRET]
+        texts = {t for s in bare if len(s) >= _SHORTEST_SECRET for t in _spellings(s)}
+        # The longest first: of one that holds another, that one's end would be left.
+        self._secrets = sorted(texts, key=len, reverse=True)
 
     def __call__(self, _logger: WrappedLogger, _method: str, line: Any) -> str:
         text = str(line)
@@ -147,3 +149,24 @@ class _Redaction:
             if secret in text:
                 text = text.replace(secret, _HIDDEN)
         return text
+
+
+def _spellings(secret: str) -> set[str]:
+    """Returns what a text becomes in a line: as it is, or escaped by JSON, by ``repr`` or by both.
+
+    Errors are often logged by their ``repr``, which the console or JSON then quotes once more.
+    """
+    found = {secret}
+    for _ in range(2):
+        found |= {spelled for text in found for spelled in _escaped(text)}
+    return found
+
+
+def _escaped(text: str) -> tuple[str, ...]:
+    both_quotes = "'\""  # in one text with these, repr escapes the first kind
+    return (
+        json.dumps(text)[1:-1],
+        json.dumps(text, ensure_ascii=False)[1:-1],
+        repr(text)[1:-1],
+        repr(text + both_quotes)[1:-4],
+    )

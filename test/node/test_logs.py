@@ -102,11 +102,40 @@ def test_w_45_secrets_are_blotted_out_wherever_they_are(
         assert "abc" in text  # too short to be one
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize(
+    "secret", ['qu"ote\\S3CR', "tab\tS3CR", "schlüsS3CR", "apo's\"S3CR", "apo'S3CR"]
+)
+def test_secrets_are_hidden_however_a_line_spells_them(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    terminal: bool,
+    secret: str,
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    path = tmp_path / "node.log"
+    configure_logging(LogConfig(path=str(path)), [secret])
+    quoted = repr(ValueError(secret))
+    structlog.get_logger("ours").warning("event", field=secret, within=[secret], quoted=quoted)
+
+    for text in (path.read_text(), capsys.readouterr().err):
+        assert text.count("[secret]") == 3
+        assert "S3CR" not in text
+
+
+def test_a_secret_within_another_does_not_give_the_rest_away(tmp_path: Path) -> None:
+    path = tmp_path / "node.log"
+    configure_logging(LogConfig(path=str(path)), ["token-1", "token-1-of-another"])
+    structlog.get_logger("ours").warning("event", field="token-1-of-another")
+    assert lines(path)[0]["field"] == "[secret]"
+
+
 def test_a_line_that_is_no_unicode_is_written_all_the_same(tmp_path: Path) -> None:
     path = tmp_path / "node.log"
-    configure_logging(LogConfig(path=str(path)), [])
-    structlog.get_logger("ours").info("file", name="\udcff")
-    assert lines(path)[0]["event"] == "file"
+    configure_logging(LogConfig(path=str(path)), ["schlüssel"])
+    structlog.get_logger("ours").info("file", name="\udcff", key="schlüssel")
+    assert lines(path)[0] | {"event": "file", "key": "[secret]"} == lines(path)[0]
 
 
 def test_the_file_is_rotated(tmp_path: Path) -> None:
