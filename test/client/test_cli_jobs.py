@@ -275,7 +275,11 @@ def test_a_stream_that_breaks_is_an_error_after_what_came(node: ScriptedNode) ->
 
     assert ended.code == 1
     assert ended.out.endswith("Yes, and well.")
-    assert ended.err == "Error: the transfer broke off before the answer was complete\n"
+    (job_id,) = node.jobs
+    assert ended.err == (
+        "Error: the transfer broke off before the answer was complete; "
+        f"see why with: infernet-client results --id {job_id}\n"
+    )
 
 
 def test_a_refused_stream_prints_nothing(node: ScriptedNode) -> None:

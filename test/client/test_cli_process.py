@@ -134,6 +134,16 @@ def test_waiting_on_a_terminal_shows_progress(node: ScriptedNode) -> None:
     assert ESCAPE.sub("", ended.out).split()[-3:] == ["Yes,", "and", "well."]
 
 
+def test_an_error_does_not_stick_to_the_text_before_it(node: ScriptedNode) -> None:
+    node.breaks_stream = True
+
+    ended = run_on_terminal(
+        "stream", "-c", "tgi", "-i", "client/samples/input.json", "--url", node.url
+    )
+
+    assert "Yes, and well.\nError: the transfer broke off" in ended.out
+
+
 def test_input_that_is_typed_is_announced(node: ScriptedNode) -> None:
     ended = run_on_terminal(*("job", "-c", "tgi", "--url", node.url), typed=b'{"text": "?"}\n\x04')
 
@@ -143,13 +153,14 @@ def test_input_that_is_typed_is_announced(node: ScriptedNode) -> None:
 
 
 def test_results_and_containers_are_tables(node: ScriptedNode) -> None:
-    ids = [node.add_job(outcome) for outcome in (Outcome(), Outcome(error="no"), Outcome({"n": 1}))]
+    long = "Container could not be reached, and there is no other"
+    ids = [node.add_job(outcome) for outcome in (Outcome(), Outcome(error=long), Outcome({"n": 1}))]
     arguments = [part for job_id in ids for part in ("--id", job_id)]
 
-    results = run_on_terminal("results", *arguments, "--url", node.url)
+    results = run_on_terminal("results", *arguments, "--url", node.url, env={"COLUMNS": "80"})
     containers = run_on_terminal("containers", "--url", node.url)
 
-    for cell in ("Yes, and well.", "success", "failed", '{"n": 1}'):
+    for cell in ("Yes, and well.", "success", "failed", '{"n": 1}', *ids):
         assert cell in results.out
     assert results.code == 1
     assert re.search(r"tgi +│ 3 +│ Text", containers.out)

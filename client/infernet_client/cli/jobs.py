@@ -2,15 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from typing import Any
 
+import aiohttp
 import click
 
 from infernet_client import waiting
 from infernet_client.cli import tables
-from infernet_client.cli.failure import CommandFailed
+from infernet_client.cli.failure import CommandFailed, explanation
 from infernet_client.cli.group import Command
 from infernet_client.cli.inputs import SecondsParameter, read_json, read_object
 from infernet_client.cli.options import input_option, node_options, output_options
@@ -248,7 +249,22 @@ async def _print_stream(
         with out.opened() as write:
             if out.as_json:
                 write(json.dumps({"id": job_id}) + "\n")
-            async for text in texts:
-                write(json.dumps({"text": text}) + "\n" if out.as_json else text)
+            with _cut_short(job_id, out, write):
+                async for text in texts:
+                    write(json.dumps({"text": text}) + "\n" if out.as_json else text)
             if not out.as_json:
                 write("\n")
+
+
+@contextmanager
+def _cut_short(job_id: str, out: Output, write: Callable[[str], None]) -> Iterator[None]:
+    """Ends the line of a text that does not come to its end, and tells where the reason is."""
+    try:
+        yield
+    except BaseException as error:
+        if out.on_terminal:
+            write("\n")
+        if not isinstance(error, aiohttp.ClientPayloadError):
+            raise
+        why = f"see why with: infernet-client results --id {job_id}"
+        raise CommandFailed(f"{explanation(error)}; {why}") from None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Group
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from infernet_client.types import JobResult, NetworkContainer, NodeInfo
@@ -41,7 +41,8 @@ def network_containers(containers: Sequence[NetworkContainer]) -> Table:
 
 
 def job_results(results: Sequence[JobResult]) -> Table:
-    table = Table("Job", "Status", "Container", "Output")
+    # Ids are there to be copied: other columns wrap.
+    table = Table(Column("Job", no_wrap=True), "Status", "Container", "Output")
     for job in results:
         result: Any = job["result"] or {}
         table.add_row(
