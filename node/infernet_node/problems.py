@@ -17,6 +17,7 @@ _SECRET_KEYS = {
     "ws_url",
     "url",
     "env",
+    "api_keys",  # what stands there for a name or a hash may be the key itself
     "status_token",
 }
 # No secret is that short, so that showing a wrong value helps and cannot hurt.

@@ -73,6 +73,24 @@ class TestProblems:
         config = parsed({"containers": [RUNNING, {"id": "b", "image": "acme/b"}]})
         assert [container.id for container in config.managed_containers] == ["b"]
 
+    @pytest.mark.parametrize("key", ["command", "process"])
+    def test_command_lines_can_be_read(self, key: str) -> None:
+        line = {"id": "a", "image": "acme/a", key: "sh -c 'oops"}
+        assert problems({"containers": [line]}) == [
+            f"containers[0].{key}: must be a command line: No closing quotation, "
+            """not "sh -c 'oops\""""
+        ]
+
+    def test_a_process_has_a_program(self) -> None:
+        (problem,) = problems({"containers": [{"id": "a", "process": " "}]})
+        assert problem.startswith("containers[0].process: must name a program")
+
+    @pytest.mark.parametrize("url", ["p4ssword", "postgresql+asyncpg://u:p4[ss]word@h/db"])
+    def test_a_store_has_a_url(self, url: str) -> None:
+        (problem,) = problems({"store": {"url": url}})
+        assert problem.startswith("store.url: must be a URL such as postgresql+asyncpg://")
+        assert "p4" not in problem
+
     def test_ids_are_unique(self) -> None:
         found = problems({"containers": [RUNNING, {**RUNNING}]})
         assert found == ["containers[1].id: is already the id of containers[0]"]

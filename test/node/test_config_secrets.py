@@ -55,6 +55,29 @@ class TestSecrets:
             "status-secret",
         }
 
+    @pytest.mark.parametrize(
+        ("url", "hidden"),
+        [
+            ("postgresql+asyncpg://u:pa%2Fss@h/db", {"pa%2Fss", "pa/ss"}),
+            ("postgresql+asyncpg://u:pa/ss#w?rd@h/db", {"pa/ss#w?rd"}),
+            ("postgresql+asyncpg://u@h/db?password=pa+ss", {"pa ss"}),
+        ],
+    )
+    def test_the_stores_password_is_found_wherever_it_stands(
+        self, url: str, hidden: set[str]
+    ) -> None:
+        assert set(secrets_of(parsed({"store": {"url": url}}))) == hidden
+
+    def test_an_endpoint_that_is_none_is_hidden_as_a_whole(self) -> None:
+        config = parsed({"chain": {"rpc_url": "http://[half-an-address"}})
+        assert secrets_of(config) == ("http://[half-an-address",)
+
+    def test_a_key_in_the_place_of_its_hash_is_not_shown(self) -> None:
+        in_file = problems({"server": {"api_keys": [{"name": "me", "sha256": "plain-key"}]}})
+        in_environment = problems({}, INFERNET_API_KEYS="plain+key")
+        assert "must be the SHA-256 of the key" in in_file[0]
+        assert "plain" not in "\n".join(in_file + in_environment)
+
     def test_the_key_gets_its_prefix(self) -> None:
         wallet = parsed(chain(wallet={"private_key": KEY[2:]})).chain.wallet
         assert wallet is not None

@@ -26,6 +26,7 @@ from infernet_node.config.types import (
     BaseUrl,
     LowerAddress,
     Network,
+    StoreUrl,
     checksum_address,
     hex_private_key,
     rpc_url,
@@ -79,7 +80,7 @@ class RedisConfig(Section):
 class StoreConfig(Section):
     """Ours: where rows are kept."""
 
-    url: str | None = Field(default=None, repr=False)
+    url: StoreUrl | None = Field(default=None, repr=False)
     """SQLAlchemy URL; null is the SQLite file ``infernet_node.sqlite`` beside the log."""
 
 
@@ -290,13 +291,15 @@ class ContainerConfig(Section):
     """``host:container[:mode]``."""
     timeouts: ContainerTimeouts = ContainerTimeouts()
 
-    @field_validator("process")
+    @field_validator("command", "process")
     @classmethod
-    def _command_line(cls, value: str) -> str:
+    def _command_line(cls, value: str, info: ValidationInfo) -> str:
         try:
-            shlex.split(value)
+            words = shlex.split(value)
         except ValueError as error:
             raise ValueError(f"must be a command line: {error}") from None
+        if info.field_name == "process" and value and not words:
+            raise ValueError("must name a program, or be left out")
         return value
 
     @field_validator("id")

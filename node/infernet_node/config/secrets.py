@@ -2,6 +2,8 @@
 
 from urllib.parse import unquote, urlsplit
 
+from sqlalchemy.engine import make_url
+
 from infernet_node.config.fleet import NATS_SCHEMES, servers_in
 from infernet_node.config.models import Config
 
@@ -19,7 +21,15 @@ def secrets_of(config: Config) -> tuple[str, ...]:
     for url in (config.store.url, *servers_in(config.fleet.broker or "")):
         if url and (password := urlsplit(url).password or _token(url)):
             texts += [password, unquote(password)]
-    return tuple(text for text in texts if text)
+    if url := config.store.url:
+        texts += _passwords_for_sqlalchemy(url)
+    return tuple(dict.fromkeys(text for text in texts if text))
+
+
+def _passwords_for_sqlalchemy(url: str) -> list[str]:
+    """What it takes for a password: also one with / ? or # in it, and one among the parameters."""
+    parts = make_url(url)
+    return [parts.password or "", *parts.normalized_query.get("password", ())]
 
 
 def _token(url: str) -> str | None:
@@ -30,5 +40,8 @@ def _token(url: str) -> str | None:
 
 def _holds_key(url: str) -> bool:
     """Whether an endpoint's URL has a place where providers put their API keys."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return True  # of a chain that is not enabled; who knows what is in it
     return bool(parts.username or parts.password or parts.query or parts.path.strip("/"))

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from eth_utils.address import is_hex_address, to_checksum_address
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 IPNetwork = IPv4Network | IPv6Network
 
@@ -69,6 +71,20 @@ def _base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _store_url(value: str) -> str:
+    if not value:
+        return value
+    try:
+        make_url(value)
+        urlsplit(value)  # by which its scheme and its password are found
+    except (ArgumentError, ValueError):
+        raise ValueError(
+            "must be a URL such as postgresql+asyncpg://user:password@host/database, with [ and ] "
+            "in a password written as %5B and %5D"
+        ) from None
+    return value
+
+
 def _network(value: Any) -> IPNetwork:
     if isinstance(value, IPv4Network | IPv6Network):
         return value
@@ -93,6 +109,9 @@ LowerAddress = Annotated[str, AfterValidator(_lower_address)]
 
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 """Without a slash at its end; may be empty."""
+
+StoreUrl = Annotated[str, AfterValidator(_store_url)]
+"""In SQLAlchemy's form; may be empty."""
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _KEY_NAME = re.compile(r"[A-Za-z0-9._-]{1,48}")

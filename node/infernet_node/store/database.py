@@ -191,6 +191,6 @@ def _require_usable_file(path: str | None) -> None:
 
 def _without_password(url: str) -> str:
     try:
-        return make_url(url).render_as_string(hide_password=True)
+        return make_url(url).difference_update_query(["password"]).render_as_string()
     except SQLAlchemyError:
         return "the URL"
