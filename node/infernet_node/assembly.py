@@ -76,7 +76,9 @@ async def assemble(
         keepers=keepers,
         chain=chain_access(role, parts, stack),
         role=role,
-        membership=Membership.of(config.fleet, bus, store, leases, desk, runnable, metrics)
+        membership=Membership.of(
+            config.fleet, bus, store, leases, desk, endpoints, runnable, metrics
+        )
         if config.store_is_shared
         else None,
     )

@@ -140,8 +140,10 @@ def _background(services: Services) -> list[Coroutine[Any, Any, None]]:
     if role.takes_jobs:
         retention = limits.retention
         work.append(delete_old_jobs(store, retention=retention, max_finished=limits.max_finished))
-    if services.membership and role is not Role.CHAIN:
-        work.append(keep_running("jobs", services.membership.work))
+    if (membership := services.membership) and role is not Role.CHAIN:
+        work.append(keep_running("jobs", membership.work))
+        if role.takes_jobs:
+            work.append(keep_running("unserved", membership.unserved.run))
     work += [keep_running("containers", keeper.run) for keeper in services.keepers]
     if services.chain:
         work.append(keep_running("chain", services.chain.port.run))

@@ -157,6 +157,37 @@ class TestFencing:
         assert await here.find("ip", ["1", "2"]) == []
 
 
+class TestWaiting:
+    """Jobs that no living process runs."""
+
+    async def test_of_nobody_and_of_the_dead(self, database: Database) -> None:
+        await Leases(database).take(PREFIX + "alive", "alive", LONG)
+        alive, dead = store_of(database, "alive"), store_of(database, "dead")
+        await accept(alive, job("1", containers="a b"), job("2", containers="a b", at=2))
+        await accept(alive, job("3", containers="x"), claimed=True)
+        await accept(dead, job("4", containers="b"), claimed=True)
+        await accept(dead, job("5", containers="c", kind=JobKind.STREAM), claimed=True)
+        await accept(dead, job("6", containers="c", kind=JobKind.REPORTED))
+        assert sorted(await alive.claims.waiting()) == [["a", "b"], ["b"]]
+
+    async def test_only_just_these_pipelines_are_taken(self, database: Database) -> None:
+        api, claims = store_of(database, "api"), store_of(database, "w").claims
+        pipelines = ("a", "a b", "b a", "a a", "a b c")
+        await accept(api, *(job(each, containers=each) for each in pipelines))
+        assert await claims.take_waiting(9, [["b"]]) == []
+        assert ids(await claims.take_waiting(9, [["a", "b"]])) == ["a b"]
+        assert set(ids(await claims.take_waiting(9, [["a"], ["a", "a"]]))) == {"a", "a a"}
+
+    async def test_each_is_taken_once(self, database: Database) -> None:
+        jobs = [job(f"{n:02}", at=n) for n in range(30)]
+        await accept(store_of(database, "api"), *jobs)
+        takers = [store_of(database, f"t{n}").claims for n in range(4)]
+        for taker in takers:
+            await Leases(database).take(PREFIX + taker._replica, taker._replica, LONG)
+        taken = await asyncio.gather(*(taker.take_waiting(30, [["a"]]) for taker in takers))
+        assert sorted(id for each in taken for id in ids(each)) == ids(jobs)
+
+
 async def test_pending_are_counted_with_their_data(database: Database) -> None:
     store = store_of(database, "a")
     await store.insert(job("1"), '{"q": "é"}'.encode(), claimed=False)

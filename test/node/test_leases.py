@@ -1,7 +1,7 @@
 """What several processes could do is done by one at a time, by the database's clock."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
 import pytest
@@ -51,6 +51,17 @@ class TestRows:
         assert not await leases.take("lease", "a", LONG)
         assert await leases.live("") == {"lease": "b"}
 
+    async def test_what_its_holder_offers_is_as_it_said_last(self, leases: Leases) -> None:
+        await leases.take("replica/a", "a", LONG, ["x"])
+        await leases.take("replica/a", "a", LONG, ["é", 'y"'])
+        await leases.take("replica/b", "b", LONG, [])
+        await leases.take("replica/c", "c", LONG)
+        await leases.take("wallet/0x1", "d", LONG, ["x"])
+        offers = await leases.offers("replica/")
+        assert sorted(offers, key=str) == [None, frozenset(), frozenset(("é", 'y"'))]
+        await leases.release("replica/a", "a")
+        assert sorted(await leases.offers("replica/"), key=str) == [None, frozenset()]
+
     async def test_a_released_one_is_free_at_once(self, leases: Leases) -> None:
         await leases.take("lease", "a", LONG)
         await leases.release("lease", "b")
@@ -92,7 +103,9 @@ class Book(Leases):
         self.hangs: asyncio.Event | None = None
         self.released = False
 
-    async def take(self, name: str, holder: str, seconds: float) -> bool:
+    async def take(
+        self, name: str, holder: str, seconds: float, offers: Collection[str] | None = None
+    ) -> bool:
         self.clock.now += self.takes_long
         if self.hangs:
             await self.hangs.wait()

@@ -14,11 +14,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from infernet_node.chain import service
-from infernet_node.store import jobs, migrations
+from infernet_node.store import commands, jobs, leases, migrations
 from infernet_node.store.database import Database, StoreError, metadata
 from test.support.postgres import schema_url
 
-OWNERS = (service, jobs)
+OWNERS = (service, jobs, leases, commands)
 """Imported so that every table of the node is registered."""
 
 

@@ -144,6 +144,7 @@ class JobRoutes:
             await self._accept_delegated(request, caller)
             return {}
         self._check(request, caller)
+        self._require_worker(request)
         owner, named = identified(caller), _named(request, key)
         return {"id": await _enqueued(lambda: self._services.jobs.submit(request, owner, named))}
 
@@ -159,6 +160,15 @@ class JobRoutes:
                 raise UnavailableError(
                     "Container is not running", _RESTART_SECONDS, {"container": container}
                 )
+
+    def _require_worker(self, order: JobOrder) -> None:
+        membership = self._services.membership
+        if membership is None or self._services.role.runs_jobs:
+            return  # What is accepted here is run here.
+        if container := membership.unserved.refused(order.containers):
+            raise UnavailableError(
+                "No worker offers this container", _RESTART_SECONDS, {"container": container}
+            )
 
     async def _accept_delegated(self, request: DelegatedRequest, caller: Caller) -> None:
         chain = self._services.chain

@@ -60,6 +60,7 @@ class Services:
         """What is slower than it could be, or done elsewhere, and keeps nothing from its work."""
         found = {
             "broker": self.membership and self.membership.bus.trouble,
+            "workers": self.membership and self.membership.unserved.remark,
             "chain": self.chain and self.chain.remark(),
         }
         return {subject: text for subject, text in found.items() if text}

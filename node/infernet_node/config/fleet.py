@@ -72,6 +72,9 @@ class FleetConfig(Section):
     """Seconds without a sign of life after which others take over from a process, at least 1."""
     sweep_period: Seconds = 2.0
     """Seconds between two looks for what a broker did not tell."""
+    unserved_timeout: float = Field(default=300.0, ge=0)
+    """Seconds without a process that offers a job's containers after which the job fails. 0: it
+    waits for one without end."""
 
     @field_validator("broker")
     @classmethod

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -35,6 +35,7 @@ class Lease:
         holder: by whom.
         seconds: without renewal.
         clock: seconds that never stand still.
+        offers: says for which containers the holder takes jobs now.
     """
 
     def __init__(
@@ -44,12 +45,14 @@ class Lease:
         holder: str,
         seconds: float,
         clock: Callable[[], float] = steady_clock,
+        offers: Callable[[], Collection[str] | None] = lambda: None,
     ) -> None:
         self.name = name
         self.seconds = seconds
         self._leases = leases
         self._holder = holder
         self._clock = clock
+        self._offers = offers
         self._until = self._since = clock()
 
     @property
@@ -71,7 +74,7 @@ class Lease:
         """Takes or prolongs the lease; ``False`` if another holds it or the store is in trouble."""
         asked, had = self._clock(), self.held
         try:
-            taken = await self._leases.take(self.name, self._holder, self.seconds)
+            taken = await self._leases.take(self.name, self._holder, self.seconds, self._offers())
         except SQLAlchemyError as error:
             _LOG.warning("lease_not_renewed", lease=self.name, cause=type(error).__name__)
             return False

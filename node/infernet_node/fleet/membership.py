@@ -1,7 +1,7 @@
 """The parts by which one process is one of several."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -13,6 +13,7 @@ from infernet_node.fleet.dispatch import Dispatch
 from infernet_node.fleet.lease import Lease
 from infernet_node.fleet.member import PREFIX, Member
 from infernet_node.fleet.messages import Topic
+from infernet_node.fleet.unserved import Unserved
 from infernet_node.fleet.worker import Runnable, Worker
 from infernet_node.jobs import Jobs
 from infernet_node.metrics import Metrics
@@ -33,6 +34,8 @@ class Membership:
     member: Member
     work: Callable[[], Awaitable[None]]
     """Takes jobs or, where none are run, looks how many wait."""
+    unserved: Unserved
+    """Knows what nobody takes jobs for, once it is run."""
 
     @classmethod
     def of(
@@ -42,6 +45,7 @@ class Membership:
         store: JobStore,
         leases: Leases,
         desk: Jobs | Dispatch,
+        known: Iterable[str],
         runnable: Runnable,
         metrics: Metrics,
     ) -> "Membership":
@@ -49,19 +53,22 @@ class Membership:
 
         Args:
             desk: where this process runs jobs, or leaves them to others.
-            runnable: says which containers take jobs now.
+            known: every configured container.
+            runnable: says which of them take jobs now, where jobs are run.
         """
-        lease = Lease(leases, PREFIX + bus.replica, bus.replica, config.lease)
         jobs = desk if isinstance(desk, Jobs) else None
+        offers = runnable if jobs else list[str]
+        lease = Lease(leases, PREFIX + bus.replica, bus.replica, config.lease, offers=offers)
+        unserved = Unserved(store, leases, lease, known, config, metrics)
         member = Member(lease, store.claims, jobs)
         store.changes.spread = lambda job_id: bus.send(Topic.JOBS, job_id)
         bus.listen(Topic.JOBS, store.changes.hear)
         bus.listen(Topic.JOBS, member.doubt)
         if not isinstance(desk, Jobs):
-            return cls(bus, store, member, desk.run)
+            return cls(bus, store, member, desk.run, unserved)
         worker = Worker(desk, store.claims, leases, lease, runnable, config.sweep_period, metrics)
         bus.listen(Topic.WORK, worker.wake)
-        return cls(bus, store, member, worker.run)
+        return cls(bus, store, member, worker.run, unserved)
 
     async def join(self) -> bool:
         """Shows for the first time that the process lives; before that it may accept nothing."""

@@ -5,11 +5,13 @@ so one row a process is renewed, and not one for each job. What a process writes
 counts only as long as the row names it.
 """
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Iterable
 
 from sqlalchemy import ColumnElement, case, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 
+from infernet_node.json_text import serialise
 from infernet_node.store.database import Database
 from infernet_node.store.job import Job, JobKind
 from infernet_node.store.job_rows import RUNNING, job_of, jobs_table
@@ -17,6 +19,10 @@ from infernet_node.store.leases import LIVE, leases_table
 
 _RUN_BY_THE_NODE = RUNNING & (jobs_table.c.kind != JobKind.REPORTED)
 _UNCLAIMED = jobs_table.c.lease_owner.is_(None)
+_OF_THE_DEAD = ~_UNCLAIMED & jobs_table.c.lease_owner.not_in(
+    select(leases_table.c.holder).where(LIVE)
+)
+_WAITING = (RUNNING, jobs_table.c.kind == JobKind.JOB, _UNCLAIMED | _OF_THE_DEAD)
 # Taken from another process, a job has been started once more; one that nobody had has not.
 _ONE_MORE_START = jobs_table.c.attempts + case((_UNCLAIMED, 0), else_=1)
 
@@ -56,9 +62,29 @@ class Claims:
         """
         runnable = cast(jobs_table.c.containers, JSONB).contained_by(sorted(containers))
         free = jobs_table.c.lease_owner.in_(of) if of else _UNCLAIMED
+        return await self._take(limit, free, or_(jobs_table.c.kind == JobKind.STREAM, runnable))
+
+    async def waiting(self) -> list[list[str]]:
+        """Returns the pipelines of the jobs that no living process runs. PostgreSQL only."""
+        query = select(jobs_table.c.containers).distinct().where(*_WAITING)
+        async with self._database.transaction() as connection:
+            texts = (await connection.execute(query)).scalars()
+            return [json.loads(text) for text in texts]
+
+    async def take_waiting(self, limit: int, pipelines: Iterable[list[str]]) -> list[Job]:
+        """Takes some of the jobs that no living process runs, the oldest first. PostgreSQL only.
+
+        Args:
+            limit: most jobs.
+            pipelines: only jobs of just these.
+        """
+        texts = [serialise(pipeline).decode() for pipeline in pipelines]
+        return await self._take(limit, *_WAITING, jobs_table.c.containers.in_(texts))
+
+    async def _take(self, limit: int, *which: ColumnElement[bool]) -> list[Job]:
         oldest = (
             select(jobs_table.c.id)
-            .where(_RUN_BY_THE_NODE, free, or_(jobs_table.c.kind == JobKind.STREAM, runnable))
+            .where(_RUN_BY_THE_NODE, *which)
             .order_by(jobs_table.c.created_at)
             .limit(limit)
             # Others take jobs at the same time; they and we pass over each other's.
@@ -81,12 +107,7 @@ class Claims:
         A process has its lease before its first job, so none that has just started is among
         them, whatever is committed meanwhile.
         """
-        alive = select(leases_table.c.holder).where(LIVE)
-        query = (
-            select(jobs_table.c.lease_owner)
-            .distinct()
-            .where(_RUN_BY_THE_NODE, ~_UNCLAIMED, jobs_table.c.lease_owner.not_in(alive))
-        )
+        query = select(jobs_table.c.lease_owner).distinct().where(_RUN_BY_THE_NODE, _OF_THE_DEAD)
         async with self._database.transaction() as connection:
             return list((await connection.execute(query)).scalars())
 

@@ -5,12 +5,14 @@ read and written by the database's clock alone, so it does not matter what the m
 holders think what time it is.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Column, Float, String, Table, delete, select
+from sqlalchemy import Column, Float, String, Table, Text, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from infernet_node.json_text import serialise
 from infernet_node.store.clock import DatabaseTime
 from infernet_node.store.database import Database, metadata
 
@@ -20,6 +22,8 @@ leases_table = Table(
     Column("name", String(128), primary_key=True),
     Column("holder", String(64), nullable=False),
     Column("expires_at", Float, nullable=False),
+    # JSON of the containers for which its holder takes jobs; null where it does not say.
+    Column("offers", Text),
 )
 LIVE = leases_table.c.expires_at > DatabaseTime()
 
@@ -32,26 +36,31 @@ class Leases:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def take(self, name: str, holder: str, seconds: float) -> bool:
+    async def take(
+        self, name: str, holder: str, seconds: float, offers: Collection[str] | None = None
+    ) -> bool:
         """Takes a lease that is free or expired, or prolongs one's own.
 
         Args:
             seconds: how long it is held from now on.
+            offers: containers for which the holder takes jobs; ``None`` says nothing of them.
 
         Returns:
             Whether ``holder`` has it now.
         """
         async with self._database.transaction() as connection:
-            row = {"name": name, "holder": holder, "expires_at": DatabaseTime() + seconds}
+            row = {
+                "name": name,
+                "holder": holder,
+                "expires_at": DatabaseTime() + seconds,
+                "offers": None if offers is None else serialise(sorted(offers)).decode(),
+            }
             statement = _INSERT[connection.dialect.name](leases_table).values(row)
             mine_or_over = (leases_table.c.holder == holder) | ~LIVE
             taken = await connection.execute(
                 statement.on_conflict_do_update(
                     index_elements=[leases_table.c.name],
-                    set_={
-                        "holder": statement.excluded.holder,
-                        "expires_at": statement.excluded.expires_at,
-                    },
+                    set_={column: statement.excluded[column] for column in row if column != "name"},
                     where=mine_or_over,
                 ).returning(leases_table.c.name)
             )
@@ -72,6 +81,15 @@ class Leases:
         )
         async with self._database.transaction() as connection:
             return {row.name: row.holder for row in (await connection.execute(query)).all()}
+
+    async def offers(self, prefix: str) -> list[frozenset[str] | None]:
+        """Returns what the holder of each lease in force offers, ``None`` if it does not say."""
+        query = select(leases_table.c.offers).where(
+            LIVE, leases_table.c.name.startswith(prefix, autoescape=True)
+        )
+        async with self._database.transaction() as connection:
+            texts = (await connection.execute(query)).scalars().all()
+        return [None if text is None else frozenset(json.loads(text)) for text in texts]
 
     async def forget_expired(self, prefix: str) -> None:
         """Deletes rows that say nothing any more."""
