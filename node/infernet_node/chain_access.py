@@ -16,11 +16,13 @@ from infernet_node.chain.service import ChainService
 from infernet_node.config import Config, Role
 from infernet_node.fleet.bus import WakeUpBus
 from infernet_node.fleet.chain_gateway import ChainGateway
-from infernet_node.fleet.chain_turn import PREFIX, ChainTurn
+from infernet_node.fleet.chain_turn import ChainTurn
 from infernet_node.fleet.lease import Lease
+from infernet_node.fleet.relay import PREFIX, CommandRelay
 from infernet_node.metrics import Metrics
 from infernet_node.pipeline import Pipeline
 from infernet_node.start_error import StartError
+from infernet_node.store.commands import StoredCommands
 from infernet_node.store.database import Database
 from infernet_node.store.leases import Leases
 
@@ -77,7 +79,8 @@ def _turn(parts: ChainParts) -> ChainAccess:
     holds.append(Lease(parts.leases, name, parts.bus.replica, config.fleet.lease))
     intake = _intake(parts, service.lookup)
     lock = _key_lock(config, service.address)
-    turn = ChainTurn(service, holds[0], intake, parts.bus, lock, config.fleet.sweep_period)
+    period = config.fleet.sweep_period
+    turn = ChainTurn(service, holds[0], intake, parts.bus, _relay(parts), lock, period)
     about = "Whether this process works on the chain: 1 or 0."
     parts.metrics.watch("chain_active", about, lambda: turn.active)
     return ChainAccess(turn, service.lookup.containers, turn.remark)
@@ -87,7 +90,9 @@ def _gateway(parts: ChainParts) -> ChainAccess:
     lookup = ContainerLookup([container.id for container in parts.config.containers])
     intake = _intake(parts, lookup)
     period = parts.config.fleet.sweep_period
-    gateway = ChainGateway(intake, lookup, parts.database, parts.leases, parts.bus, period)
+    gateway = ChainGateway(
+        intake, lookup, parts.database, parts.leases, parts.bus, _relay(parts), period
+    )
     return ChainAccess(gateway, lookup.containers, gateway.remark)
 
 
@@ -103,6 +108,11 @@ def _service(parts: ChainParts, may_send: Callable[[], bool]) -> ChainService:
         may_send=may_send,
         is_running=parts.is_running,
     )
+
+
+def _relay(parts: ChainParts) -> CommandRelay:
+    rows, period = StoredCommands(parts.database), parts.config.fleet.sweep_period
+    return CommandRelay(rows, parts.leases, parts.bus, period)
 
 
 def _intake(parts: ChainParts, lookup: ContainerLookup) -> DelegationIntake:

@@ -1,5 +1,6 @@
 """What the off-chain half of the node needs from the chain half, and no more."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -7,7 +8,6 @@ from infernet_protocol.delegation import Signature
 from infernet_protocol.subscription import Subscription
 
 if TYPE_CHECKING:
-    from infernet_node.chain.fulfilments import Fulfilment
     from infernet_node.chain.history import SubscriptionHistory
     from infernet_node.chain.income import Income
 
@@ -31,6 +31,16 @@ class Command(StrEnum):
 
     RETRY = "retry"
     DROP = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalState:
+    """What an interval is in once a command was carried out."""
+
+    interval: int
+    state: str
+    """Name of a :class:`~infernet_node.chain.stages.Stage`."""
+    reason: str | None
 
 
 class CommandRefusedError(Exception):
@@ -83,13 +93,13 @@ class ChainPort(Protocol):
     async def income(self) -> "list[Income]":
         """Returns what answers have earned, by chain, containers and token."""
 
-    async def command(self, command: Command, subscription: str, interval: int) -> "Fulfilment":
-        """Has an interval tried again, or dropped; returns its row as it is then.
+    async def command(self, command: Command, subscription: str, interval: int) -> IntervalState:
+        """Has an interval tried again, or dropped; returns what it is in then.
 
         Raises:
             UnknownSubscriptionError: if there is no row of the interval.
             CommandRefusedError: if the row's state or the chain's does not allow it.
-            NotAcceptingError: if the chain cannot be asked now, or not from this process.
+            NotAcceptingError: if the chain cannot be asked now, or nobody works on it.
         """
 
     async def accept_delegated(

@@ -8,17 +8,23 @@ from typing import Any, cast
 
 import pytest
 
+from infernet_node.admission import NotAcceptingError
+from infernet_node.chain.history import UnknownSubscriptionError
 from infernet_node.chain.intake import DelegationIntake
 from infernet_node.chain.key_lock import KeyInUseError
 from infernet_node.chain.lookup import ContainerLookup
+from infernet_node.fleet import relay
 from infernet_node.fleet.bus import WakeUpBus
-from infernet_node.fleet.chain_turn import PREFIX, STANDBY, ChainTurn
+from infernet_node.fleet.chain_turn import STANDBY, ChainTurn
 from infernet_node.fleet.lease import Lease
 from infernet_node.fleet.messages import Topic
+from infernet_node.fleet.relay import PREFIX, CommandRelay
+from infernet_node.ports import Command, CommandRefusedError, IntervalState
+from infernet_node.store.commands import StoredCommands
 from infernet_node.store.database import Database
 from infernet_node.store.leases import Leases
 from test.support.node import FakeChain
-from test.support.waiting import until
+from test.support.waiting import eventually, until
 
 LONG = 600.0
 
@@ -35,6 +41,8 @@ class Work(FakeChain):
 
     def __init__(self) -> None:
         super().__init__()
+        self.commands: list[tuple[Command, str, int]] = []
+        self.refusal: Exception | None = None
         self.lookup = ContainerLookup([])
         self.runs = 0
         self.running = False
@@ -53,6 +61,12 @@ class Work(FakeChain):
 
     async def adopt(self) -> None:
         self.adoptions += 1
+
+    async def command(self, command: Command, subscription: str, interval: int) -> IntervalState:
+        self.commands.append((command, subscription, interval))
+        if self.refusal:
+            raise self.refusal
+        return IntervalState(interval, "due", None)
 
 
 class Intake:
@@ -101,10 +115,12 @@ class Process:
         self, database: Database, name: str, wires: list[Wire], seconds: float, period: float
     ) -> None:
         self.work, self.intake, self.lock = Work(), Intake(), KeyLock()
-        self.lease = Lease(Leases(database), PREFIX + self.work.address, name, seconds)
+        leases = Leases(database)
+        self.lease = Lease(leases, PREFIX + self.work.address, name, seconds)
         intake = cast(DelegationIntake, self.intake)
         wire = Wire(name, wires)
-        self.turn = ChainTurn(self.work, self.lease, intake, wire, self.lock, period)
+        passes = CommandRelay(StoredCommands(database), leases, wire, period)
+        self.turn = ChainTurn(self.work, self.lease, intake, wire, passes, self.lock, period)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -119,10 +135,10 @@ class Process:
 class Processes:
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._wires: list[Wire] = []
+        self.wires: list[Wire] = []
 
     def __call__(self, name: str, seconds: float = LONG, period: float = LONG) -> Process:
-        return Process(self._database, name, self._wires, seconds, period)
+        return Process(self._database, name, self.wires, seconds, period)
 
 
 @pytest.fixture
@@ -221,3 +237,100 @@ class TestRequests:
         only = process("a", period=0.02)
         async with only.running():
             await until(lambda: only.work.adoptions > 2)
+
+
+RETRY = (Command.RETRY, "delegated-4294967295", 2**32 - 1)
+
+
+class TestCommands:
+    """What operators ask of processes that do not have the turn."""
+
+    async def test_whoever_works_carries_them_out_once(self, process: Processes) -> None:
+        first, second, third = (process(name) for name in "abc")
+        async with first.running():
+            await until(lambda: first.work.running)
+            async with second.running(), third.running():
+                for each in (first, second, third):
+                    assert await each.turn.command(*RETRY) == IntervalState(2**32 - 1, "due", None)
+            assert first.work.commands == [RETRY] * 3
+        assert second.work.commands == third.work.commands == []
+
+    async def test_one_that_nobody_told_of_is_found(self, process: Processes) -> None:
+        first, second = process("a", period=0.02), process("b", period=0.02)
+        # Nobody hears anything.
+        process.wires.clear()
+        async with first.running():
+            await until(lambda: first.work.running)
+            assert (await second.turn.command(*RETRY)).state == "due"
+
+    @pytest.mark.parametrize(
+        "refusal",
+        [
+            UnknownSubscriptionError("interval 1 of subscription 7 is not known to this node"),
+            CommandRefusedError("its interval is over"),
+            NotAcceptingError("The chain cannot be reached now; try again later"),
+        ],
+    )
+    async def test_a_refusal_is_passed_on(self, process: Processes, refusal: Exception) -> None:
+        first, second = process("a"), process("b")
+        first.work.refusal = refusal
+        async with first.running():
+            await until(lambda: first.work.running)
+            async with second.running():
+                with pytest.raises(type(refusal), match=str(refusal)):
+                    await second.turn.command(*RETRY)
+
+    async def test_a_defect_is_no_reason_to_wait_and_ends_no_turn(self, process: Processes) -> None:
+        first, second = process("a"), process("b")
+        first.work.refusal = RuntimeError("defect")
+        async with first.running():
+            await until(lambda: first.work.running)
+            with pytest.raises(NotAcceptingError, match="see the log of the process that works"):
+                await second.turn.command(*RETRY)
+            assert first.turn.active
+
+    async def test_nobody_works_and_nothing_is_kept(self, process: Processes) -> None:
+        asked, later = process("a"), process("b")
+        with pytest.raises(NotAcceptingError, match="no process works on the chain now"):
+            await asked.turn.command(*RETRY)
+        async with later.running():
+            await until(lambda: later.work.running)
+            assert (await asked.turn.command(*RETRY)).state == "due"
+        assert later.work.commands == [RETRY]
+
+    async def test_one_that_nobody_begins_is_taken_back(
+        self, process: Processes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(relay, "_BEGIN_SECONDS", 0.1)
+        dead, asked, later = process("a", seconds=1.0), process("b"), process("c")
+        # Its turn lasts on, and it works no more.
+        assert await dead.lease.attempt()
+        with pytest.raises(NotAcceptingError, match="and nothing was done; try again later"):
+            await asked.turn.command(*RETRY)
+        await dead.lease.release()
+        async with later.running():
+            await until(lambda: later.work.running)
+            assert (await asked.turn.command(Command.DROP, "7", 1)).state == "due"
+        assert later.work.commands == [(Command.DROP, "7", 1)]
+
+    async def test_one_whose_process_died_over_it_is_not_begun_again(
+        self, process: Processes, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(relay, "_BEGIN_SECONDS", 0.1)
+        monkeypatch.setattr(relay, "_END_SECONDS", 0.1)
+        dead, asked, later = process("a"), process("b"), process("c")
+        assert await dead.lease.attempt()
+        asking = asyncio.create_task(asked.turn.command(*RETRY))
+        rows = StoredCommands(database)
+        await eventually(lambda: taken(rows))
+        with pytest.raises(NotAcceptingError, match="was begun and its end is not known"):
+            await asking
+        await dead.lease.release()
+        async with later.running():
+            await until(lambda: later.work.running)
+            assert (await asked.turn.command(Command.DROP, "7", 1)).state == "due"
+        assert later.work.commands == [(Command.DROP, "7", 1)]
+
+
+async def taken(rows: StoredCommands) -> bool:
+    return await rows.take() is not None

@@ -62,6 +62,10 @@ class Replica:
         values = [line for line in lines if line.partition(" ")[0].partition("{")[0] == name]
         return sum(float(line.rpartition(" ")[2]) for line in values)
 
+    async def post(self, path: str, body: Any = None) -> tuple[int, Any]:
+        async with self.session.post(self.url + path, json=body) as response:
+            return response.status, await response.json()
+
     async def submit(self, *containers: str, **data: Any) -> str:
         body = {"containers": containers, "data": data}
         async with self.session.post(f"{self.url}/api/jobs", json=body) as response:

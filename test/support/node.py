@@ -12,12 +12,11 @@ import aiohttp
 from infernet_node.api.rate_limit import RateLimiter
 from infernet_node.api.services import ChainAccess, Services
 from infernet_node.assembly import assemble
-from infernet_node.chain.fulfilments import Fulfilment
 from infernet_node.chain.history import SubscriptionHistory, UnknownSubscriptionError
 from infernet_node.chain.income import Income
 from infernet_node.config import RateLimitConfig, Role, parse_config
 from infernet_node.node import serve
-from infernet_node.ports import Command, RejectionError
+from infernet_node.ports import Command, IntervalState, RejectionError
 from infernet_node.server import listen
 from infernet_node.supervision import StopRequest
 from infernet_protocol.delegation import Signature
@@ -49,7 +48,7 @@ class FakeChain:
     async def income(self) -> list[Income]:
         return [Income("31337/00/0x01", "chat", "0x" + "00" * 20, answers=2, earned=2**200)]
 
-    async def command(self, command: Command, subscription: str, interval: int) -> Fulfilment:
+    async def command(self, command: Command, subscription: str, interval: int) -> IntervalState:
         raise UnknownSubscriptionError(f"subscription {subscription} is not known to this node")
 
     async def accept_delegated(

@@ -55,7 +55,7 @@ class ChainRoutes:
         if not interval:
             raise MalformedError("interval: must be a number from 1")
         try:
-            row = await chain.command(command, subscription, interval)
+            found = await chain.command(command, subscription, interval)
         except UnknownSubscriptionError as error:
             raise NotFoundError(str(error)) from None
         except CommandRefusedError as error:
@@ -63,7 +63,7 @@ class ChainRoutes:
         except NotAcceptingError as error:
             raise UnavailableError(str(error), error.retry_after) from None
         return json_response(
-            {"interval": row.interval, "state": str(row.stage), "reason": row.reason}
+            {"interval": found.interval, "state": found.state, "reason": found.reason}
         )
 
     async def income(self, _request: Request, caller: Caller) -> Response:

@@ -11,7 +11,6 @@ from eth_account.signers.local import LocalAccount
 from infernet_node.admission import NotAcceptingError
 from infernet_node.chain.compute import Compute, RunPipeline
 from infernet_node.chain.fees import GWEI
-from infernet_node.chain.fulfilments import Fulfilment
 from infernet_node.chain.history import SubscriptionHistory, history_of
 from infernet_node.chain.identity import ChainIdentity
 from infernet_node.chain.income import Income, income_of
@@ -21,7 +20,7 @@ from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import RpcError
 from infernet_node.chain.session import ChainReplacedError, ChainSession, Settings
 from infernet_node.config import ChainConfig, ContainerConfig
-from infernet_node.ports import Command
+from infernet_node.ports import Command, IntervalState
 from infernet_node.store.database import Database
 from infernet_protocol.delegation import Signature
 from infernet_protocol.subscription import Subscription
@@ -166,8 +165,8 @@ class ChainService:
             log.warning("Delegated request could not be checked", error=str(error))
             raise unreachable from error
 
-    async def command(self, command: Command, subscription: str, interval: int) -> Fulfilment:
-        """Has an interval tried again, or dropped; returns its row as it is then.
+    async def command(self, command: Command, subscription: str, interval: int) -> IntervalState:
+        """Has an interval tried again, or dropped; returns what it is in then.
 
         Raises:
             UnknownSubscriptionError: there is no row of the interval.
@@ -177,10 +176,11 @@ class ChainService:
         if self._session is None or self._session.head < 0:
             raise NotAcceptingError(_UNREACHABLE)
         try:
-            return await self._session.commands.carry_out(command, subscription, interval)
+            row = await self._session.commands.carry_out(command, subscription, interval)
         except RpcError as error:
             log.warning("Command could not be checked", command=command, error=str(error))
             raise NotAcceptingError(_UNREACHABLE) from error
+        return IntervalState(row.interval, str(row.stage), row.reason)
 
     async def adopt(self) -> None:
         """Takes up delegated requests that other processes have accepted.

@@ -1,27 +1,25 @@
 """The chain as seen by a process that takes requests and has no key."""
 
 import asyncio
-from typing import Any, NoReturn
+from typing import Any
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from infernet_node.admission import NotAcceptingError
 from infernet_node.chain.history import SubscriptionHistory, history_of
 from infernet_node.chain.income import Income, income_of
 from infernet_node.chain.intake import DelegationIntake
 from infernet_node.chain.lookup import ContainerLookup
 from infernet_node.fleet.bus import WakeUpBus
-from infernet_node.fleet.chain_turn import PREFIX
 from infernet_node.fleet.messages import Topic
-from infernet_node.ports import Command
+from infernet_node.fleet.relay import NOBODY, PREFIX, CommandRelay
+from infernet_node.ports import Command, IntervalState
 from infernet_node.store.database import Database
 from infernet_node.store.leases import Leases
 from infernet_protocol.delegation import Signature
 from infernet_protocol.subscription import Subscription
 
 _LOG = structlog.get_logger(__name__)
-NOBODY = "no process works on the chain now"
 
 
 class ChainGateway:
@@ -38,6 +36,7 @@ class ChainGateway:
         database: Database,
         leases: Leases,
         bus: WakeUpBus,
+        relay: CommandRelay,
         period: float,
     ) -> None:
         self.lookup = lookup
@@ -45,6 +44,7 @@ class ChainGateway:
         self._database = database
         self._leases = leases
         self._bus = bus
+        self._relay = relay
         self._period = period
         self._address = ""
 
@@ -94,15 +94,9 @@ class ChainGateway:
         """Returns what answers have earned, by chain, containers and token."""
         return await income_of(self._database, self.lookup.containers)
 
-    async def command(self, command: Command, subscription: str, interval: int) -> NoReturn:
-        """Says who could.
-
-        Raises:
-            NotAcceptingError: always.
-        """
-        raise NotAcceptingError(
-            f"this process does not work on the chain; {command} in the one that does"
-        )
+    async def command(self, command: Command, subscription: str, interval: int) -> IntervalState:
+        """Has the process that works on the chain carry it out; see :meth:`CommandRelay.ask`."""
+        return await self._relay.ask(command, subscription, interval)
 
     async def accept_delegated(
         self, subscription: Subscription, signature: Signature, data: dict[str, Any]

@@ -12,21 +12,19 @@ from typing import Any, Protocol
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from infernet_node.admission import NotAcceptingError
 from infernet_node.chain.intake import DelegationIntake
 from infernet_node.chain.key_lock import KeyInUseError
 from infernet_node.chain.lookup import ContainerLookup
 from infernet_node.fleet.bus import WakeUpBus
 from infernet_node.fleet.lease import Lease
 from infernet_node.fleet.messages import Topic
-from infernet_node.ports import ChainPort, Command
+from infernet_node.fleet.relay import CommandRelay
+from infernet_node.ports import ChainPort, Command, IntervalState
 from infernet_protocol.delegation import Signature
 from infernet_protocol.subscription import Subscription
 
 _LOG = structlog.get_logger(__name__)
 
-PREFIX = "wallet/"
-"""Of the leases by which processes have the turn to send for an account."""
 STANDBY = "standing by: another process sends with this key"
 
 
@@ -46,6 +44,7 @@ class ChainTurn:
         chain: works, and may be started again after it was cancelled.
         lease: of the account.
         intake: accepts requests whosever turn it is.
+        relay: passes commands on to whoever has the turn.
         key_lock: keeps processes of this machine away that know nothing of the store.
         period: seconds between two looks for requests when nobody tells of them.
     """
@@ -56,6 +55,7 @@ class ChainTurn:
         lease: Lease,
         intake: DelegationIntake,
         bus: WakeUpBus,
+        relay: CommandRelay,
         key_lock: Callable[[], AbstractContextManager[None]],
         period: float,
     ) -> None:
@@ -63,6 +63,7 @@ class ChainTurn:
         self._lease = lease
         self._intake = intake
         self._bus = bus
+        self._relay = relay
         self._key_lock = key_lock
         self._period = period
         self._key_trouble: str | None = None
@@ -129,17 +130,16 @@ class ChainTurn:
         """Returns what answers have earned, by chain, containers and token."""
         return await self._chain.income()
 
-    async def command(self, command: Command, subscription: str, interval: int) -> Any:
-        """Has an interval tried again, or dropped; returns its row as it is then.
+    async def command(self, command: Command, subscription: str, interval: int) -> IntervalState:
+        """Has an interval tried again, or dropped, by whoever has the turn.
 
         Raises:
             UnknownSubscriptionError: if there is no row of the interval.
             CommandRefusedError: if the row's state or the chain's does not allow it.
-            NotAcceptingError: if the chain cannot be asked now, or another process has the turn.
+            NotAcceptingError: if the chain cannot be asked now, or nobody works on it.
         """
-        if not self.active:
-            raise NotAcceptingError(f"{STANDBY}; give the command to that one")
-        return await self._chain.command(command, subscription, interval)
+        carry_out = self._chain.command if self.active else self._relay.ask
+        return await carry_out(command, subscription, interval)
 
     async def accept_delegated(
         self, subscription: Subscription, signature: Signature, data: dict[str, Any]
@@ -167,7 +167,12 @@ class ChainTurn:
         _LOG.info("chain_turn_begins", address=self.address)
         work: list[asyncio.Task[None]] = [
             asyncio.create_task(each)
-            for each in (self._lease.keep(), self._chain.run(), self._adopt())
+            for each in (
+                self._lease.keep(),
+                self._chain.run(),
+                self._adopt(),
+                self._relay.serve(self._chain.command),
+            )
         ]
         self._working = True
         try:

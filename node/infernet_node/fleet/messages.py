@@ -18,6 +18,8 @@ class Topic(StrEnum):
     """The named jobs have got results, have ended, or are deleted."""
     REQUESTS = "requests"
     """Delegated subscriptions were accepted."""
+    COMMANDS = "commands"
+    """Operators want something done on the chain, or it is done."""
     WALLET = "wallet"
     """The account of the chain is free to be used."""
     PING = "ping"

@@ -1,8 +1,9 @@
 """Nodes in processes of their own that work on a chain, and the container that they ask."""
 
+import asyncio
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,16 @@ async def echo_on_chain(request: web.Request) -> web.StreamResponse:
     job = await request.json()
     answer = onchain_answer(f"echo: {question_of(job)}")
     return web.json_response(answer | {"proof": PROOF if job["requires_proof"] else None})
+
+
+def held(gate: asyncio.Event) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """A container's answer that waits for a gate."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        await gate.wait()
+        return await echo_on_chain(request)
+
+    return answer
 
 
 def question_of(job: dict[str, Any]) -> str:

@@ -11,9 +11,9 @@ import pytest
 
 from infernet_node.config import Role
 from test.node.chain.delegating import signed
-from test.node.chain.processes import echo_on_chain
+from test.node.chain.processes import echo_on_chain, held
 from test.node.chain.world import CONTAINER, NODE, NODE_KEY, Chain
-from test.support.container import ScriptedContainer
+from test.support.container import ScriptedContainer, answering
 from test.support.node import NodeUnderTest, running_node
 from test.support.postgres import schema_url
 from test.support.waiting import eventually, until
@@ -136,17 +136,66 @@ async def test_a_request_to_a_standby_is_answered_by_the_other(chain: Chain, fle
     assert chain.deliveries() == 3
 
 
-async def test_w_56_commands_are_for_the_process_that_has_the_turn(fleet: Fleet) -> None:
-    path = "/api/chain/subscriptions/4000000/intervals/1/retry"
+def ordered(command: str, subscription: int) -> str:
+    return f"/api/chain/subscriptions/{subscription}/intervals/1/{command}"
+
+
+async def until_in(node: NodeUnderTest, state: str, subscription: int) -> None:
+    async def reached() -> bool:
+        status, found = await node.get(f"/api/chain/subscriptions/{subscription}")
+        return status == 200 and [row["state"] for row in found[0]["intervals"]] == [state]
+
+    await eventually(reached)
+
+
+@pytest.mark.parametrize("role", [Role.API, Role.RUN, Role.CHAIN])
+async def test_w_56_commands_may_be_given_to_any_process(
+    chain: Chain, fleet: Fleet, container: ScriptedContainer, role: Role
+) -> None:
+    container.answer = answering({"code": "text", "description": "too long"}, status=400)
     working = await fleet.start(Role.CHAIN)
     await until_active(working)
-    standby = await fleet.start(Role.RUN)
+    other = await fleet.start(role)
+    subscription_id = chain.ask("too long?")
+    await until_in(other, "failed", subscription_id)
 
-    status, body = await standby.post(path, None)
+    # What the one that works on the chain refuses, with its reasons.
+    status, body = await other.post(ordered("drop", subscription_id), None)
+    assert (status, body["error"]) == (409, "it is over already: failed")
+    status, body = await other.post(ordered("retry", 4_000_000), None)
+    assert status == 404
+    assert body["error"].startswith("interval 1 of subscription 4000000 is not known")
 
-    assert status == 503
-    assert body["error"].startswith("standing by: another process sends with this key")
-    assert (await working.post(path, None))[0] == 404
+    container.answer = held(gate := asyncio.Event())
+    status, body = await other.post(ordered("retry", subscription_id), None)
+    assert (status, body) == (200, {"interval": 1, "state": "due", "reason": None})
+    status, body = await other.post(ordered("drop", subscription_id), None)
+    dropped = {"interval": 1, "state": "ignored", "reason": "dropped by the operator"}
+    assert (status, body) == (200, dropped)
+    container.answer = echo_on_chain
+    assert (await other.post(ordered("retry", subscription_id), None))[0] == 200
+    gate.set()
+
+    await until(lambda: chain.answer(subscription_id) == "echo: too long?")
+    assert chain.deliveries() == 1
+
+
+async def test_a_retry_that_two_processes_hear_is_done_once(
+    chain: Chain, fleet: Fleet, container: ScriptedContainer
+) -> None:
+    container.answer = answering({"code": "text", "description": "too long"}, status=400)
+    working, api = await fleet.start(Role.CHAIN), await fleet.start(Role.API)
+    await until_active(working)
+    subscription_id = chain.ask("twice?")
+    await until_in(api, "failed", subscription_id)
+    container.answer = held(gate := asyncio.Event())
+
+    path = ordered("retry", subscription_id)
+    answers = await asyncio.gather(*(node.post(path, None) for node in (api, working, api)))
+    gate.set()
+
+    assert sorted(status for status, _ in answers) == [200, 409, 409]
+    await until(lambda: chain.deliveries(subscription_id) == 1)
 
 
 async def test_an_api_without_a_key_takes_requests_for_the_chain(
