@@ -3,7 +3,7 @@
 A mutant is compiled by itself and its code put where forge keeps the contract's. Tests deploy
 contracts by name (``dynamic_test_linking``), so that nothing else has to be built: a mutant costs
 a few seconds. What inherits from a mutated contract keeps the old code in this; survivors are
-therefore built as a whole and tested once more, for longer.
+therefore built as a whole and tested once more, for longer, when all others have been tried.
 """
 
 import json
@@ -28,7 +28,7 @@ from scripts.errors import ScriptError
 ROOT = Path(__file__).parent.parent.parent
 WORK = ROOT / ".build" / "audit" / "mutation"
 LOG = WORK / "verdicts.jsonl"
-"""One JSON line per mutant that was tried."""
+"""One JSON line per mutant that was tried, and one more per survivor that was tested again."""
 PYTHON = ROOT / ".build" / "audit" / "venv" / "bin" / "python"
 EXPLAINED = Path(__file__).with_name("survivors.toml")
 PROFILE = "unoptimized"
@@ -225,7 +225,7 @@ class Campaign:
     def __init__(self, jobs: int) -> None:
         self.benches = [Bench.set_up(number) for number in range(jobs)]
         self.whole = Bench.set_up(jobs)
-        """For survivors only: where a source changes, the others' builds would be out of date."""
+        """What the benches' builds are copied from, and what slither looks at."""
         self.free: SimpleQueue[Bench] = SimpleQueue()
         self.known: dict[str, set[str]] = {}
         """Code met so far by contract: equal code is one mutant, and the original is none."""
@@ -263,12 +263,10 @@ class Campaign:
         with ThreadPoolExecutor(len(self.benches)) as threads:
             yield from threads.map(self._judge, mutants)
 
-    def judge_again(self, verdict: Verdict) -> Verdict:
-        """Builds a survivor as a whole and tests it thoroughly; leaves other verdicts alone."""
-        if verdict.outcome != "survived":
-            return verdict
-        failure = self.whole.failing_test_after_build(verdict.mutant)
-        return replace(verdict, outcome="killed", detail=failure) if failure else verdict
+    def judge_again(self, survivors: list[Verdict]) -> Iterator[Verdict]:
+        """Builds each survivor as a whole and tests it thoroughly."""
+        with ThreadPoolExecutor(len(self.benches)) as threads:
+            yield from threads.map(self._judge_again, survivors)
 
     def _judge(self, mutant: Mutant) -> Verdict:
         bench = self.free.get()
@@ -284,6 +282,14 @@ class Campaign:
         finally:
             self.free.put(bench)
         return Verdict(mutant, "killed", failure) if failure else Verdict(mutant, "survived")
+
+    def _judge_again(self, verdict: Verdict) -> Verdict:
+        bench = self.free.get()
+        try:
+            failure = bench.failing_test_after_build(verdict.mutant)
+        finally:
+            self.free.put(bench)
+        return replace(verdict, outcome="killed", detail=failure) if failure else verdict
 
     def close(self) -> None:
         """Ends the compilers."""
@@ -330,6 +336,15 @@ def write_down(verdict: Verdict) -> None:
         print(json.dumps(record), file=log)
 
 
+def shown(verdicts: Iterator[Verdict], length: int, title: str) -> Iterator[Verdict]:
+    """Passes verdicts on while they are written down and a bar shows how many there are."""
+    click.echo(f"{title}: {length} mutants", err=True)
+    with click.progressbar(verdicts, length=length, file=sys.stderr) as progress:
+        for verdict in progress:
+            write_down(verdict)
+            yield verdict
+
+
 @click.command(context_settings={"show_default": True})
 @click.option("--contract", "contracts", multiple=True, type=click.Choice(list(TARGETS)))
 @click.option(
@@ -345,13 +360,10 @@ def main(contracts: tuple[str, ...], every: int, jobs: int) -> None:
         campaign.prepare()
         for contract in contracts or TARGETS:
             mutants = campaign.mutants(contract)[::every]
-            click.echo(f"{contract}: {len(mutants)} mutants", err=True)
-            with click.progressbar(
-                campaign.judge(mutants), length=len(mutants), file=sys.stderr
-            ) as progress:
-                for verdict in map(campaign.judge_again, progress):
-                    verdicts.append(verdict)
-                    write_down(verdict)
+            verdicts += shown(campaign.judge(mutants), len(mutants), contract)
+        survivors = [verdict for verdict in verdicts if verdict.outcome == "survived"]
+        verdicts = [verdict for verdict in verdicts if verdict.outcome != "survived"]
+        verdicts += shown(campaign.judge_again(survivors), len(survivors), "survivors")
     finally:
         campaign.close()
     if report(verdicts) < BAR:

@@ -51,8 +51,15 @@ contract MarketHandler is Test {
     /// @dev Answers that were accepted for an interval that was not open, or of a cancelled subscription
     uint256 public deliveredOutOfTime;
 
-    /// @dev Accepted answers by response key
-    mapping(bytes32 => uint256) public answersBy;
+    /// @dev Answers that were accepted of a node that had answered the interval before
+    uint256 public deliveredAgain;
+
+    /// @dev Accepted answers by interval key, and whether a node's was by response key
+    mapping(bytes32 => uint256) public answersTo;
+    mapping(bytes32 => bool) private answered;
+
+    /// @dev Subscription that was last asked to be answered; 0 before that
+    uint32 public lastAsked;
 
     constructor(Registry registry, address feeRecipient_) {
         coordinator = Coordinator(registry.COORDINATOR());
@@ -124,6 +131,7 @@ contract MarketHandler is Test {
         if (seed % 8 != 0 && block.timestamp < sub.activeAt && sub.activeAt != type(uint32).max) {
             vm.warp(sub.activeAt);
         }
+        lastAsked = id;
         uint32 interval = coordinator.getSubscriptionInterval(sub.activeAt, sub.period);
         if (seed % 7 == 0) interval = [uint32(0), 1, 2, 3, 4][walletSeed % 5];
         for (uint256 n = 0; n < nodes.length; n++) {
@@ -140,7 +148,7 @@ contract MarketHandler is Test {
         vm.prank(node);
         try coordinator.deliverCompute(id, interval, "in", "out", "proof", address(nodeWallet)) {
             if (!open) deliveredOutOfTime++;
-            answersBy[keccak256(abi.encode(id, interval, node))]++;
+            _recordAnswer(id, interval, node);
             _recordDelivery(id, sub, interval, node, nodeWallet);
         } catch {
             assertFalse(allowed && sub.paymentAmount == 0, "refused without a reason");
@@ -235,6 +243,13 @@ contract MarketHandler is Test {
     {
         return coordinator.redundancyCount(keccak256(abi.encode(id, interval))) < sub.redundancy
             && !coordinator.nodeResponded(keccak256(abi.encode(id, interval, node)));
+    }
+
+    function _recordAnswer(uint32 id, uint32 interval, address node) private {
+        bytes32 responseKey = keccak256(abi.encode(id, interval, node));
+        if (answered[responseKey]) deliveredAgain++;
+        answered[responseKey] = true;
+        answersTo[keccak256(abi.encode(id, interval))]++;
     }
 
     function _recordDelivery(
