@@ -1,6 +1,7 @@
 """The JSON-RPC connection: what it answers, how it fails, and that it closes what it opens."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,8 +12,9 @@ from web3.types import Wei
 from infernet_client.chain.abis import ERC20_ABI
 from infernet_client.chain.rpc import RPC
 from infernet_client.error import ParameterError, RpcError
-from test.client.deployed import OTHER, OTHER_KEY, OWNER, DeployedChain
+from test.client.deployed import OTHER, OTHER_KEY, OWNER, OWNER_KEY, DeployedChain
 from test.support.anvil import CHAIN_ID, run_anvil
+from test.support.faulty_rpc import Fault, faulty_rpc
 
 
 @pytest.fixture
@@ -26,6 +28,10 @@ async def odd_endpoint() -> AsyncIterator[TestServer]:
             return web.json_response({"jsonrpc": "2.0", "id": 0, "error": error}, status=429)
         if kind == "nothing":
             return web.json_response({"jsonrpc": "2.0", "id": 0, "result": None})
+        if kind == "json":
+            return web.json_response({"error": "Not Found"}, status=403)
+        if kind == "text":
+            return web.json_response({"jsonrpc": "2.0", "id": 0, "error": "no"}, status=403)
         if kind == "hang-up":
             assert request.transport is not None
             request.transport.close()
@@ -117,6 +123,42 @@ async def test_a_transaction_that_is_not_mined_is_a_timeout(chain: DeployedChain
         await rpc.get_tx_receipt("0x" + "12" * 32, 0.01)
 
 
+async def test_an_endpoint_that_stumbles_is_asked_for_the_receipt_again(
+    chain: DeployedChain,
+) -> None:
+    async with faulty_rpc(chain.url) as proxy, RPC(proxy.url) as rpc:
+        await rpc.initialize_with_private_key(OWNER_KEY)
+        tx_hash = await rpc.send_transaction({"to": OTHER, "value": Wei(1)})
+        proxy.fault, proxy.only = Fault.RESET, "eth_getTransactionReceipt"
+
+        waiting = asyncio.create_task(rpc.get_tx_receipt(tx_hash))
+        await proxy.failed.wait()
+        proxy.fault = Fault.RATE_LIMIT
+        proxy.failed.clear()
+        await proxy.failed.wait()
+        proxy.fault = None
+
+        assert (await waiting)["status"] == 1
+
+        proxy.fault = Fault.RATE_LIMIT
+        with pytest.raises(TimeoutError, match=f"{tx_hash.to_0x_hex()} .*HTTP 429.*may still be"):
+            await rpc.get_tx_receipt(tx_hash, 0.2)
+
+
+async def test_a_transaction_whose_sending_was_not_answered_is_named(
+    chain: DeployedChain, rpc: RPC
+) -> None:
+    async with faulty_rpc(chain.url) as proxy, RPC(proxy.url) as unlucky:
+        await unlucky.initialize_with_private_key(OWNER_KEY)
+        proxy.fault, proxy.only = Fault.LOST_ANSWER, "eth_sendRawTransaction"
+
+        with pytest.raises(RpcError, match=r"0x[0-9a-f]{64} may have been sent") as caught:
+            await unlucky.send_transaction({"to": OTHER, "value": Wei(1)})
+
+    (tx_hash,) = re.findall("0x[0-9a-f]{64}", str(caught.value))
+    assert (await rpc.get_tx_receipt(tx_hash))["status"] == 1
+
+
 async def test_an_endpoint_that_is_not_there() -> None:
     with pytest.raises(
         RpcError, match=r"^cannot reach the endpoint http://127\.0\.0\.1:1 \(Connection refused\)$"
@@ -125,7 +167,7 @@ async def test_an_endpoint_that_is_not_there() -> None:
     assert await RPC("http://127.0.0.1:1").web3.is_connected() is False
 
 
-@pytest.mark.parametrize("kind", ["page", "list"])
+@pytest.mark.parametrize("kind", ["page", "list", "json", "text"])
 async def test_an_answer_that_is_no_json_rpc_hides_the_path(
     odd_endpoint: TestServer, kind: str
 ) -> None:

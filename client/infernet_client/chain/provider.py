@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 from web3.providers.async_base import AsyncJSONBaseProvider
@@ -79,12 +79,13 @@ class HttpRpcProvider(AsyncJSONBaseProvider):
     def _parsed(self, status: int, body: bytes) -> RPCResponse:
         # Some endpoints say an error twice, by HTTP status and as JSON-RPC: the latter tells more.
         try:
-            answer = self.decode_rpc_response(body)
-        except ValueError:
-            raise RpcError(f"{self.origin}: HTTP {status}, and no JSON-RPC answer") from None
-        if not isinstance(answer, dict) or not answer.keys() & {"result", "error"}:
-            raise RpcError(f"{self.origin}: HTTP {status}, and no JSON-RPC answer")
-        return answer
+            answer: Any = self.decode_rpc_response(body)
+        except (ValueError, RecursionError):
+            answer = None
+        match answer:
+            case {"jsonrpc": "2.0", "result": _} | {"jsonrpc": "2.0", "error": {}}:
+                return cast(RPCResponse, answer)
+        raise RpcError(f"{self.origin}: HTTP {status}, and no JSON-RPC answer")
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[aiohttp.ClientSession]:

@@ -1,5 +1,6 @@
 """A connection to an Ethereum endpoint, with or without an account that signs."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Sequence
 from types import TracebackType
@@ -10,7 +11,7 @@ from eth_typing import ChecksumAddress
 from hexbytes import HexBytes
 from web3 import AsyncWeb3
 from web3.contract import AsyncContract
-from web3.exceptions import TimeExhausted, Web3RPCError
+from web3.exceptions import TransactionIndexingInProgress, TransactionNotFound, Web3RPCError
 from web3.types import Nonce, RPCEndpoint, TxParams, TxReceipt, Wei
 
 from infernet_client.chain.checks import account_from_key, checked_address
@@ -20,6 +21,8 @@ from infernet_client.error import RpcError
 
 RECEIPT_TIMEOUT = 120.0
 """Seconds that :meth:`RPC.get_tx_receipt` waits for a transaction to be mined."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+"""Seconds between two looks for a receipt, which double."""
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]+")
 
 T = TypeVar("T")
@@ -159,14 +162,28 @@ class RPC:
     ) -> TxReceipt:
         """Waits until a transaction is mined and returns its receipt, whatever its status.
 
+        An endpoint that does not answer is asked again: the transaction is sent already.
+
         Raises:
             TimeoutError: if it is not mined after that many seconds; it still may be.
         """
+        wanted, pause, trouble = HexBytes(tx_hash), _FIRST_PAUSE, ""
         try:
-            return await self.web3.eth.wait_for_transaction_receipt(HexBytes(tx_hash), seconds)
-        except TimeExhausted:
+            async with asyncio.timeout(seconds):
+                while True:
+                    try:
+                        return await self.web3.eth.get_transaction_receipt(wanted)
+                    except (TransactionNotFound, TransactionIndexingInProgress):
+                        trouble = ""
+                    except RpcError as error:
+                        trouble = f" ({error})"
+                    except Web3RPCError as error:
+                        trouble = f" ({endpoint_reason(error)})"
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE)
+        except TimeoutError:
             raise TimeoutError(
-                f"transaction {HexBytes(tx_hash).to_0x_hex()} is not mined after {seconds:g} s; "
+                f"transaction {wanted.to_0x_hex()} is not mined after {seconds:g} s{trouble}; "
                 "it may still be, so look for its receipt before sending another"
             ) from None
 

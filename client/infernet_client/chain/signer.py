@@ -9,6 +9,8 @@ from web3 import AsyncWeb3
 from web3.middleware import Web3Middleware
 from web3.types import AsyncMakeRequestFn, RPCEndpoint, RPCResponse, TxParams
 
+from infernet_client.error import RpcError
+
 _SEND = RPCEndpoint("eth_sendTransaction")
 _SEND_RAW = RPCEndpoint("eth_sendRawTransaction")
 
@@ -39,7 +41,13 @@ class LocalSigner(Web3Middleware):
             async with self._lock:
                 transaction = await self._filled(params[0])
                 signed = self._account.sign_transaction(cast(dict[str, Any], transaction))
-                answer = await make_request(_SEND_RAW, [signed.raw_transaction.to_0x_hex()])
+                try:
+                    answer = await make_request(_SEND_RAW, [signed.raw_transaction.to_0x_hex()])
+                except (RpcError, TimeoutError) as error:
+                    raise type(error)(
+                        f"{error}; transaction {signed.hash.to_0x_hex()} may have been sent all "
+                        "the same, so look for its receipt before sending another"
+                    ) from error
                 if "error" not in answer:
                     self._next_nonce = int(str(transaction["nonce"]), 0) + 1
                 return answer
