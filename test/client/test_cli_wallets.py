@@ -106,7 +106,9 @@ def test_failures_are_named_and_exit_code_1(chain: DeployedChain, wallet: str) -
     assert too_rich.code == 1
     assert too_rich.err.startswith("Error: sending ether failed: Insufficient funds")
     assert (no_factory.code, no_factory.out) == (1, "")
-    assert no_factory.err.startswith(f"Error: {OTHER} created no wallet (tx 0x")
+    assert no_factory.err == (
+        f"Error: createWallet failed: there is no contract at {OTHER} on this chain\n"
+    )
 
 
 @pytest.mark.parametrize("amount", ["0.5", "1e18", "-1", "1 dollar", "lots"])

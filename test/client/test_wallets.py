@@ -20,6 +20,10 @@ from infernet_client.error import (
 from test.client.deployed import OTHER, OTHER_KEY, OWNER, OWNER_KEY, DeployedChain
 
 NOWHERE = "0x" + "42" * 20
+TAKES_ANYTHING = "0x00"
+"""STOP."""
+ANSWERS_FALSE = "0x600060005260206000f3"
+"""Stores a word of zeros and returns it."""
 
 
 @pytest.fixture
@@ -128,9 +132,46 @@ async def test_more_than_there_is_is_refused_by_name(
         await Token(chain.token, rpc).transfer(wallet.address, 1001)
 
 
-async def test_a_contract_that_is_no_factory_makes_no_wallet(rpc: RPC) -> None:
+async def test_a_contract_that_is_no_factory_makes_no_wallet(
+    chain: DeployedChain, rpc: RPC
+) -> None:
+    chain.anvil.rpc("anvil_setCode", NOWHERE, TAKES_ANYTHING)
+
     with pytest.raises(WalletNotCreatedError, match=f"{NOWHERE} created no wallet"):
         await WalletFactory(NOWHERE, rpc).create_wallet(OWNER)
+
+
+async def test_what_is_sent_where_no_contract_is_has_not_succeeded(
+    chain: DeployedChain, rpc: RPC
+) -> None:
+    before = chain.anvil.number
+
+    for sending in (
+        WalletFactory(NOWHERE, rpc).create_wallet(OWNER),
+        InfernetWallet(NOWHERE, rpc).withdraw(ZERO_ADDRESS, 1),
+        InfernetWallet(NOWHERE, rpc).approve(OTHER, ZERO_ADDRESS, 1),
+        Token(NOWHERE, rpc).transfer(OTHER, 1),
+    ):
+        with pytest.raises(TransactionFailedError, match=f"there is no contract at {NOWHERE}"):
+            await sending
+
+    assert chain.anvil.number == before
+
+
+async def test_a_token_may_refuse_by_answering_false(chain: DeployedChain, rpc: RPC) -> None:
+    chain.anvil.rpc("anvil_setCode", NOWHERE, ANSWERS_FALSE)
+    before = chain.anvil.number
+
+    with pytest.raises(TransactionFailedError, match="transfer failed: the token answers false"):
+        await Token(NOWHERE, rpc).transfer(OTHER, 1)
+
+    assert chain.anvil.number == before
+
+
+async def test_a_token_may_answer_nothing(chain: DeployedChain, rpc: RPC) -> None:
+    chain.anvil.rpc("anvil_setCode", NOWHERE, TAKES_ANYTHING)
+
+    assert (await Token(NOWHERE, rpc).transfer(OTHER, 1))["status"] == 1
 
 
 async def test_a_contract_without_the_function_reverts_without_a_name(

@@ -1,10 +1,13 @@
 """ERC20 tokens, and the address that stands for ether."""
 
+from web3.contract.async_contract import AsyncContractFunction
+from web3.exceptions import BadFunctionCallOutput, ContractLogicError
 from web3.types import TxReceipt
 
 from infernet_client.chain.abis import ERC20_ABI
-from infernet_client.chain.rpc import RPC
+from infernet_client.chain.rpc import RPC, answered
 from infernet_client.chain.transactions import read, transact
+from infernet_client.error import TransactionFailedError
 from infernet_protocol.subscription import ZERO_ADDRESS
 
 __all__ = ["ZERO_ADDRESS", "Token"]
@@ -39,4 +42,13 @@ class Token:
         """
         receiver = self._rpc.get_checksum_address(to)
         call = self._contract.functions.transfer(receiver, amount)
+        if not await self._accepts(call):
+            raise TransactionFailedError("transfer", "the token answers false")
         return await transact(self._rpc, "transfer", call)
+
+    async def _accepts(self, call: AsyncContractFunction) -> bool:
+        """Tells whether the token would refuse a call by answering false, and not by a revert."""
+        try:
+            return bool(await answered(call.call({"from": self._rpc.account.address})))
+        except (BadFunctionCallOutput, ContractLogicError):
+            return True  # older tokens answer nothing; a revert is named when the call is sent

@@ -17,11 +17,17 @@ async def transact(rpc: RPC, action: str, call: AsyncContractFunction) -> TxRece
     """Sends a contract call from the connection's account and waits until it is mined.
 
     Raises:
-        TransactionFailedError: if it would revert, is refused, or reverted when mined.
+        TransactionFailedError: if it would revert, is refused, or reverted when mined; or if no
+            contract is there, whose silence the chain would take for success.
         ValueError: if the connection has no account.
         TimeoutError: if it is not mined in time.
     """
-    return await mined(rpc, action, call.transact({"from": rpc.account.address}))
+    sender = rpc.account.address
+    if not await answered(rpc.web3.eth.get_code(call.address)):
+        raise TransactionFailedError(
+            action, f"there is no contract at {call.address} on this chain"
+        )
+    return await mined(rpc, action, call.transact({"from": sender}))
 
 
 async def mined(rpc: RPC, action: str, sending: Awaitable[HexBytes]) -> TxReceipt:
