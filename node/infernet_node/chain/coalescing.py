@@ -1,8 +1,9 @@
 """Requests of many callers in few HTTP requests."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from infernet_node.chain.requests import MAX_BATCH, Request
@@ -13,6 +14,7 @@ MAX_BYTES = 2**20
 _IN_FLIGHT = 4
 """Bodies at the same time; what is asked meanwhile is gathered for the next one."""
 _FAILURES_TO_BELIEVE = 2
+_CLOSED = TransportError("given up, as the connection was closed")
 
 Ask = Callable[[Sequence[Request]], Awaitable[list[Any]]]
 
@@ -28,10 +30,11 @@ class _Question:
         if not self.done.done():  # else its caller was cancelled
             self.done.set_result(results)
 
-    def fail(self, error: TransportError) -> None:
+    def fail(self, error: BaseException) -> None:
         if not self.done.done():
             # One instance each: a traceback belongs to one raise.
-            self.done.set_exception(TransportError(str(error)))
+            own = TransportError(str(error)) if isinstance(error, TransportError) else error
+            self.done.set_exception(own)
 
 
 class Coalescer:
@@ -55,7 +58,7 @@ class Coalescer:
         """Returns the results of a caller's requests, in order.
 
         Raises:
-            TransportError: there was no answer.
+            TransportError: there was no answer, or the connection was closed.
         """
         loop = asyncio.get_running_loop()
         size = sum(_size(request.params) for request in requests)
@@ -66,21 +69,26 @@ class Coalescer:
         return await question.done
 
     async def close(self) -> None:
-        """Gives up what is being asked."""
-        tasks = list(self._in_flight)
+        """Gives up what is being asked, and what waits for its turn."""
+        tasks, waiting, self._waiting = list(self._in_flight), self._waiting, []
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        _fail(waiting, _CLOSED)
 
     def _set_off(self) -> None:
         while self._waiting and len(self._in_flight) < _IN_FLIGHT:
-            task = asyncio.create_task(self._carry(self._next_group()))
+            group = self._next_group()
+            task = asyncio.create_task(self._carry(group))
             self._in_flight.add(task)
-            task.add_done_callback(self._arrived)
+            task.add_done_callback(partial(self._arrived, group))
 
-    def _arrived(self, task: asyncio.Task[None]) -> None:
+    def _arrived(self, group: Sequence[_Question], task: asyncio.Task[None]) -> None:
         self._in_flight.discard(task)
+        # Nobody awaits the task: whatever ended it, who asked has to hear of it.
+        if failure := _CLOSED if task.cancelled() else task.exception():
+            _fail(group, failure)
         self._set_off()
 
     def _next_group(self) -> list[_Question]:
@@ -120,6 +128,11 @@ class Coalescer:
             question.answer([results[place] for place in places[start:end]])
             start = end
         return None
+
+
+def _fail(questions: Iterable[_Question], failure: BaseException) -> None:
+    for question in questions:
+        question.fail(failure)
 
 
 def _size(value: Any) -> int:

@@ -71,7 +71,6 @@ class Rpc:
         if not self.urls:
             raise ValueError("rpc_url: at least one endpoint is needed")
         self._endpoints = [_Endpoint(http_url(url)) for url in self.urls]
-
         self._reads = Coalescer(self._read, isolate=True)
         self._sends = Coalescer(self._hand_over, isolate=False)
 
@@ -213,12 +212,12 @@ def _results(content: bytes, count: int) -> list[Any]:
     """Puts the responses into the order of the requests."""
     try:
         document = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise TransportError("the answer is not JSON") from None
     responses = document if isinstance(document, list) else [document]
     by_id: dict[Any, Any] = {}
     for response in responses:
-        if not isinstance(response, dict):
+        if not isinstance(response, dict) or isinstance(response.get("id"), dict | list):
             raise TransportError("the answer is not JSON-RPC")
         by_id[response.get("id")] = _result(response)
     if count > 1 and not isinstance(document, list):

@@ -117,3 +117,34 @@ async def test_a_cancelled_caller_does_not_disturb_the_others() -> None:
     first.cancel()
 
     assert await second == ["second"]
+
+
+async def test_a_defect_of_ours_reaches_who_asked_and_nobody_waits_for_ever() -> None:
+    async def broken(_requests: Sequence[Request]) -> list[Any]:
+        raise RecursionError("too deep")
+
+    results = await ask_all(Coalescer(broken, isolate=True), ["a", "b"])
+
+    assert [type(result) for result in results] == [RecursionError] * 2
+
+
+async def test_what_is_asked_when_it_is_closed_is_given_up() -> None:
+    begun = 0
+
+    async def silent(_requests: Sequence[Request]) -> list[Any]:
+        nonlocal begun
+        begun += 1
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    coalescer = Coalescer(silent, isolate=True)
+    # More than are under way at the same time: some wait for their turn.
+    asked = [asyncio.create_task(coalescer.ask([Request("m")] * MAX_BATCH)) for _ in range(9)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    before = begun
+    await coalescer.close()
+
+    results = await asyncio.gather(*asked, return_exceptions=True)
+    assert all(isinstance(result, TransportError) for result in results)
+    assert begun == before

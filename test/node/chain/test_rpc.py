@@ -108,6 +108,8 @@ async def test_one_refused_request_does_not_spoil_the_others(
         lambda _body: web.Response(text="not json"),
         lambda _body: web.Response(text="[]"),
         lambda _body: web.Response(text="3"),
+        lambda _body: web.Response(text="[" * 100_000),
+        lambda _body: web.json_response({"jsonrpc": "2.0", "id": [], "result": "0x1"}),
         lambda body: web.json_response({"jsonrpc": "2.0", "id": body["id"]}),
         lambda body: web.json_response(
             {"id": body["id"], "error": {"code": -32005, "message": "limit exceeded"}}
