@@ -52,7 +52,7 @@ e2e: setup $(COMPAT)/.ready $(COMPAT_LAST)/.ready $(COMPAT_TGI)/.ready ## Real A
 	@$(TEST_CONTRACTS)
 	pytest -m e2e test/e2e test/compat test/chaos test/service/compat
 
-compat: setup $(COMPAT)/.ready $(COMPAT_LAST)/.ready ## The public infernet-client 1.0.0 and 1.4.0 (web3 6) against this node; part of e2e
+compat: setup $(COMPAT)/.ready $(COMPAT_LAST)/.ready ## The public infernet-client 1.0.0 and 1.4.0 (web3 6) against this node, old compilers; part of e2e
 	pytest -m e2e test/compat
 
 compat-tgi: setup $(COMPAT_TGI)/.ready ## TGI's own Python client against the mock TGI; part of e2e

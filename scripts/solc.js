@@ -2,9 +2,10 @@
 // Lets forge use the WebAssembly compiler from npm as if it were a native solc.
 // forge calls an executable in two ways: `--version`, and `--standard-json` with the
 // compiler input on stdin. `solcjs` refuses `--allow-paths`, which forge always adds.
+// SOLC_PACKAGE names the package, where it is not `solc`: `solc-0.8.19` is an older version.
 "use strict";
 const { readFileSync, writeSync } = require("node:fs");
-const solc = require("solc");
+const solc = require(process.env.SOLC_PACKAGE || "solc");
 
 function writeAll(text) {
   const bytes = Buffer.from(text);

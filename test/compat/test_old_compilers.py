@@ -1,0 +1,81 @@
+"""The contracts compile with the compilers that projects of infernet-sdk v1 pin, and older ones."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.stack import ROOT
+
+pytestmark = pytest.mark.timeout(900)
+"""A compiler in WebAssembly, on machines that have other work; the IR takes it a minute without."""
+
+FORGE = Path(sys.executable).parent / "forge"
+CONTRACTS = ROOT / "contracts"
+OLDEST = "0.8.13"
+COMPILERS = [(OLDEST, "london"), ("0.8.19", "paris")]
+"""Each with the newest version of the EVM that it knows."""
+MOST_CODE = 24_576
+"""Bytes of code that a contract may have (EIP-170)."""
+
+each_compiler = pytest.mark.parametrize(("version", "evm"), COMPILERS)
+
+
+def compiled(folder: Path, version: str, evm: str, *, ir: bool = False) -> dict[str, list[Any]]:
+    """Has forge build ``contracts/`` into a folder; returns the artifacts of each source file."""
+    done = subprocess.run(
+        [FORGE, "build", "contracts"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "SOLC_PACKAGE": f"solc-{version}",
+            "FOUNDRY_PROFILE": "default",
+            "FOUNDRY_EVM_VERSION": evm,
+            "FOUNDRY_VIA_IR": json.dumps(ir),
+            "FOUNDRY_OUT": str(folder / "out"),
+            "FOUNDRY_CACHE_PATH": str(folder / "cache"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    artifacts: dict[str, list[Any]] = {}
+    for path in (folder / "out").glob("*.sol/*.json"):
+        artifact = json.loads(path.read_text())
+        (source,) = artifact["metadata"]["settings"]["compilationTarget"]
+        artifacts.setdefault(source, []).append(artifact)
+    return artifacts
+
+
+def check(artifacts: dict[str, list[Any]], version: str, evm: str, *, ir: bool = False) -> None:
+    """Every source was compiled, as it was asked for, to code that can be deployed."""
+    for source in CONTRACTS.rglob("*.sol"):
+        for artifact in artifacts[str(source.relative_to(ROOT))]:
+            metadata = artifact["metadata"]
+            assert metadata["compiler"]["version"].startswith(f"{version}+")
+            assert metadata["settings"]["evmVersion"] == evm
+            assert metadata["settings"].get("viaIR", False) is ir
+            assert len(artifact["deployedBytecode"]["object"][2:]) <= 2 * MOST_CODE, source
+
+
+@each_compiler
+def test_the_contracts_compile(version: str, evm: str, tmp_path: Path) -> None:
+    check(compiled(tmp_path, version, evm), version, evm)
+
+
+@pytest.mark.e2e
+@each_compiler
+def test_the_contracts_compile_through_the_ir(version: str, evm: str, tmp_path: Path) -> None:
+    check(compiled(tmp_path, version, evm, ir=True), version, evm, ir=True)
+
+
+def test_the_oldest_compiler_that_the_contracts_admit_is_tried() -> None:
+    pragma = re.compile(r"^pragma solidity (.*);$", re.MULTILINE)
+    for source in CONTRACTS.rglob("*.sol"):
+        assert pragma.findall(source.read_text()) == [f"^{OLDEST}"], source
