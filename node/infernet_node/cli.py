@@ -124,7 +124,7 @@ def why(path: str | None, subscription: str, interval: int | None) -> None:
     """Says what became of a SUBSCRIPTION: an id, or delegated-<n> as the log calls it."""
     _require_subscription(subscription)
     try:
-        click.echo(explain(_load(path).config, subscription, interval))
+        click.echo(explain(_load(path, None).config, subscription, interval))
     except (StoreError, UnknownSubscriptionError) as error:
         _fail(str(error))
 
@@ -150,7 +150,7 @@ def drop(path: str | None, subscription: str, interval: int) -> None:
 def _command(path: str | None, command: Command, subscription: str, interval: int) -> None:
     _require_subscription(subscription)
     try:
-        config = _load(path).config
+        config = _load(path, None).config
         click.echo(asyncio.run(command_node(config.server, command, subscription, interval)))
     except CommandFailedError as error:
         _fail(str(error))
@@ -191,7 +191,7 @@ def _require_subscription(text: str) -> None:
         _fail("SUBSCRIPTION must be an id, or delegated- and a number")
 
 
-def _load(path: str | None, role: Role = Role.RUN) -> LoadedConfig:
+def _load(path: str | None, role: Role | None) -> LoadedConfig:
     try:
         return load_config(path, os.environ, role)
     except ConfigError as error:

@@ -19,7 +19,7 @@ from test.support.anvil import run_anvil
 from test.support.background import mining
 from test.support.brokers import NATS, require
 from test.support.container import ScriptedContainer, answering
-from test.support.fleet import Replica, fleet_of
+from test.support.fleet import Fleet, Replica, fleet_of
 from test.support.node_process import BIN
 from test.support.postgres import schema_url
 from test.support.waiting import eventually, until
@@ -178,29 +178,36 @@ async def test_the_command_line_beside_an_api_has_the_chain_process_try_again(
             subscription_id = chain.ask("too long?")
             await eventually(lambda: given_up(api, subscription_id))
             container.answer = echo_on_chain
-            code, said = await command(tmp_path, api, "retry", str(subscription_id), "1")
+            code, said = await command(fleet, api, "retry", str(subscription_id), "1")
             assert (code, said) == (0, f"subscription {subscription_id}, interval 1: due\n")
+            code, said = await command(fleet, api, "why", str(subscription_id))
+            assert code == 0, said
+            assert said.startswith(f"subscription {subscription_id} on ")
             await until(lambda: chain.answer(subscription_id) == "echo: too long?")
-            code, said = await command(tmp_path, api, "drop", str(subscription_id), "1")
+            code, said = await command(fleet, api, "drop", str(subscription_id), "1")
             assert code == 1
             assert "it is over already" in said
             # Nobody is left who could.
             assert await working.stop() == 0
-            code, said = await command(tmp_path, api, "retry", str(subscription_id), "1")
+            code, said = await command(fleet, api, "retry", str(subscription_id), "1")
             assert code == 1
             assert "no process works on the chain now" in said
 
 
 async def given_up(replica: Replica, subscription_id: int) -> bool:
     status, found = await replica.get(f"/api/chain/subscriptions/{subscription_id}")
-    return status == 200 and found[0]["intervals"][0]["state"] == "failed"
+    states = [row["state"] for row in found[0]["intervals"]] if status == 200 else []
+    return states == ["failed"]
 
 
-async def command(folder: Path, replica: Replica, *words: str) -> tuple[int, str]:
+async def command(fleet: Fleet, replica: Replica, *words: str) -> tuple[int, str]:
     """What ``infernet-node`` says on the machine of a process."""
-    path = folder / "beside.json"
+    path = fleet.folder / "beside.json"
     port = int(replica.url.rpartition(":")[2])
-    path.write_text(json.dumps({"server": {"host": "127.0.0.1", "port": port}}))
+    # All of the sample's, without the key: that is where the chain process runs and nowhere else.
+    wallet = {"chain": {**fleet.config["chain"], "wallet": {"max_gas_limit": 1_000_000}}}
+    server = {"server": {"host": "127.0.0.1", "port": port}}
+    path.write_text(json.dumps({**fleet.config, **wallet, **server}))
     process = await asyncio.create_subprocess_exec(
         *(str(BIN / "infernet-node"), words[0], "--config", str(path), *words[1:]),
         stdout=asyncio.subprocess.PIPE,

@@ -30,14 +30,15 @@ class LoadedConfig:
 
 
 def load_config(
-    path: str | Path | None, environ: Mapping[str, str], role: Role = Role.RUN
+    path: str | Path | None, environ: Mapping[str, str], role: Role | None = Role.RUN
 ) -> LoadedConfig:
     """Reads the configuration file.
 
     Args:
         path: the file; ``None`` takes ``INFERNET_CONFIG_PATH``, else ``config.json`` in the
             working directory.
-        role: what the process will do; not every role needs all of it.
+        role: what the process will do; not every role needs all of it. ``None`` is for
+            commands beside a process, whatever that one does: they have no use for the key.
 
     Raises:
         ConfigError: if the file cannot be read or its content cannot be used.
@@ -73,7 +74,7 @@ def parse_config(
     document: Mapping[str, Any],
     environ: Mapping[str, str],
     source: str = "configuration",
-    role: Role = Role.RUN,
+    role: Role | None = Role.RUN,
 ) -> LoadedConfig:
     """Checks a parsed document.
 
@@ -86,12 +87,12 @@ def parse_config(
     _modernise(current, warnings)
     key_in_file = _private_key_in(current)
     apply_environment(current, environ, problems)
-    if role.sends:
+    if role is not None and role.sends:
         _open_keystore(current, problems)
     warnings += _unknown_keys(current, Config, "")
     try:
         config = Config.model_validate(current, context={"role": role})
-        problems += unusable_for(role, config)
+        problems += unusable_for(role, config) if role else []
     except ValidationError as error:
         problems += problems_of(error)
     if problems:

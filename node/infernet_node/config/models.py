@@ -201,10 +201,11 @@ class ChainConfig(Section):
     ) -> WalletConfig | None:
         if not info.data.get("enabled"):
             return value
-        role: Role = (info.context or {}).get("role", Role.RUN)
-        if value is None and role.sends:
+        role: Role | None = (info.context or {}).get("role", Role.RUN)
+        needs_key = role is not None and role.sends
+        if value is None and needs_key:
             raise ValueError("wallet must be defined when chain is enabled")
-        return value and _checked_wallet(value, needs_key=role.sends)
+        return value and _checked_wallet(value, needs_key=needs_key)
 
 
 def _urls_in(text: str | None) -> tuple[str, ...]:
