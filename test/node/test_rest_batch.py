@@ -1,6 +1,9 @@
 """``POST /api/jobs/batch``: every item has its own outcome."""
 
 from pathlib import Path
+from typing import Any
+
+from structlog.testing import capture_logs
 
 from test.node.test_rest_delegated import delegated
 from test.support.container import ScriptedContainer
@@ -46,6 +49,28 @@ async def test_jobs_and_delegated_subscriptions_mix(
     assert outcomes[0] == {}
     assert outcomes[2]["error"] == "Container not supported"
     assert len(chain.accepted) == 1
+
+
+async def test_a_failure_of_the_node_is_that_of_its_item_and_logged(
+    tmp_path: Path, container: ScriptedContainer
+) -> None:
+    class Defective(FakeChain):
+        async def accept_delegated(self, *_request: Any) -> None:
+            raise RuntimeError("a defect")
+
+    config = {"containers": [{"id": "one", "url": container.url}]}
+    async with running_node(config, tmp_path, chain=Defective()) as node:
+        with capture_logs() as log:
+            status, outcomes = await node.post(
+                "/api/jobs/batch", [delegated("one"), {"containers": ["one"], "data": {}}]
+            )
+        job = await node.result(outcomes[1]["id"])
+
+    assert status == 200
+    assert outcomes[0] == {"error": "Internal server error: see the log of the node"}
+    assert job["status"] == "success"
+    (line,) = [line for line in log if line["log_level"] == "error"]
+    assert (line["event"], line["route"]) == ("request_crashed", "POST /api/jobs/batch")
 
 
 async def test_an_empty_list(node: NodeUnderTest) -> None:

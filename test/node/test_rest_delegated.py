@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from infernet_node.ports import RejectionError
 from infernet_protocol.delegation import Signature
@@ -82,6 +84,28 @@ async def test_rules_are_applied(tmp_path: Path, container: ScriptedContainer) -
             },
         )
     assert chain.accepted == []
+
+
+@pytest.mark.parametrize("path", ["/api/jobs", "/api/jobs/batch"])
+async def test_a_store_that_is_away_is_said_and_logged(
+    tmp_path: Path, container: ScriptedContainer, path: str
+) -> None:
+    class Forgetful(FakeChain):
+        async def accept_delegated(self, *_request: Any) -> None:
+            raise OperationalError("INSERT", {}, Exception("disk is full"))
+
+    config = {"containers": [{"id": "one", "url": container.url}]}
+    batch = path.endswith("batch")
+    body = delegated("one")
+    async with running_node(config, tmp_path, chain=Forgetful()) as node:
+        with capture_logs() as log:
+            answer = await node.post(path, [body] if batch else body)
+
+    said = {"error": "Could not enqueue job: the store is not available"}
+    assert answer == ((200, [said]) if batch else (500, said))
+    (line,) = [line for line in log if line["log_level"] == "error"]
+    assert line["event"] == "request_failed"
+    assert "disk is full" in line["cause"]
 
 
 async def test_w_09_what_the_chain_says_is_passed_on(

@@ -4,19 +4,13 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from infernet_node.api.caller import ApiKeys, Caller
 from infernet_node.api.chain_routes import ChainRoutes
 from infernet_node.api.cross_site import refuse_other_sites
-from infernet_node.api.errors import (
-    ApiError,
-    InternalError,
-    RateLimitedError,
-    UnauthorizedError,
-)
+from infernet_node.api.errors import ApiError, RateLimitedError, UnauthorizedError, refusal_of
 from infernet_node.api.event_routes import EventRoutes
 from infernet_node.api.identity import caller_ip
 from infernet_node.api.job_routes import JobRoutes
@@ -28,8 +22,6 @@ from infernet_node.api.responses import json_response
 from infernet_node.api.routes import Endpoint, Routes
 from infernet_node.api.services import Services
 from infernet_node.config import Role
-
-_LOG = structlog.get_logger(__name__)
 
 Handler = Callable[[Request, Caller], Awaitable[Response]]
 
@@ -141,17 +133,11 @@ class _Gate:
             if rule.by_address:
                 refuse_other_sites(request.headers)
             return await handler(request, self._caller(request, ip, rule))
-        except InternalError as error:
-            _LOG.error("request_failed", route=name, cause=repr(error.__cause__))
-            return _refusal(error)
-        except ApiError as error:
-            return _refusal(error)
         except ClientDisconnect:
             # Nobody reads this answer.
             return Response(status_code=400)
-        except Exception:  # noqa: BLE001 - a caller gets JSON whatever happens
-            _LOG.exception("request_crashed", route=name)
-            return _refusal(InternalError("Internal server error: see the log of the node"))
+        except Exception as error:  # noqa: BLE001 - a caller gets JSON whatever happens
+            return _refusal(refusal_of(error, name))
 
     def _caller(self, request: Request, ip: str | None, rule: _Rule) -> Caller:
         if not rule.takes_keys:

@@ -3,6 +3,10 @@
 import math
 from typing import Any, Self
 
+import structlog
+
+_LOG = structlog.get_logger(__name__)
+
 
 class ApiError(Exception):
     """Ends a request with a status and ``{"error": ..., "params": ...}``."""
@@ -126,3 +130,17 @@ class UnavailableError(LaterError):
     """The node has no room, or is about to stop."""
 
     status = 503
+
+
+def refusal_of(error: Exception, route: str) -> ApiError:
+    """Returns what a caller hears of a failure, and logs what is for the operator alone.
+
+    Args:
+        route: its method and path, for the log.
+    """
+    if isinstance(error, InternalError):
+        _LOG.error("request_failed", route=route, cause=repr(error.__cause__))
+    if isinstance(error, ApiError):
+        return error
+    _LOG.error("request_crashed", route=route, exc_info=error)
+    return InternalError("Internal server error: see the log of the node")

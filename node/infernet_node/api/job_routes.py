@@ -13,7 +13,6 @@ from infernet_node import guardian
 from infernet_node.admission import NotAcceptingError
 from infernet_node.api.caller import Caller
 from infernet_node.api.errors import (
-    ApiError,
     ConflictError,
     GuardianError,
     InternalError,
@@ -21,6 +20,7 @@ from infernet_node.api.errors import (
     NotFoundError,
     ReusedKeyError,
     UnavailableError,
+    refusal_of,
 )
 from infernet_node.api.parsing import parse_request, read_json, request_key
 from infernet_node.api.responses import StreamResponse, identified, job_result, json_response
@@ -34,6 +34,7 @@ from infernet_protocol.messages import JobStatus
 
 T = TypeVar("T")
 
+_BATCH = "POST /api/jobs/batch"
 _MOST_IDS = 1000
 _RESTART_SECONDS = 5
 # Delegated items of one batch that are checked against the chain at the same time.
@@ -134,8 +135,8 @@ class JobRoutes:
                 return await self._accept(parsed, caller, key)
             async with gate:
                 return await self._accept(parsed, caller, key)
-        except ApiError as error:
-            return error.body
+        except Exception as error:  # noqa: BLE001 - what happens to an item is its own matter
+            return refusal_of(error, _BATCH).body
 
     async def _accept(
         self, request: JobOrder | DelegatedRequest, caller: Caller, key: str | None
@@ -185,12 +186,8 @@ class JobRoutes:
                 payment_address=wallet.payment_address if wallet else None,
             )
         )
-        try:
-            await chain.port.accept_delegated(request.subscription, request.signature, request.data)
-        except RejectionError as error:
-            raise GuardianError(error.error, error.params) from None
-        except NotAcceptingError as error:
-            raise UnavailableError(str(error), error.retry_after) from None
+        subscription, signature, data = request.subscription, request.signature, request.data
+        await _enqueued(lambda: chain.port.accept_delegated(subscription, signature, data))
 
 
 def _address(caller: Caller) -> str:
@@ -217,6 +214,8 @@ def _guardian_error(rejection: Rejection) -> GuardianError:
 async def _enqueued(accept: Callable[[], Awaitable[T]]) -> T:
     try:
         return await accept()
+    except RejectionError as error:
+        raise GuardianError(error.error, error.params) from None
     except NotAcceptingError as error:
         raise UnavailableError(str(error), error.retry_after) from None
     except RequestKeyReusedError:
