@@ -1,10 +1,12 @@
 """A chain as scripts use it: connect, send, wait, and say plainly what went wrong."""
 
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from eth_account.datastructures import SignedTransaction
 from eth_account.signers.local import LocalAccount
 from eth_typing import ChecksumAddress
 from eth_utils.abi import function_abi_to_4byte_selector
@@ -73,9 +75,9 @@ def connect(rpc_url: str, chain_id: int | None = None) -> Web3:
 
 
 def shown_url(url: str) -> str:
-    """Returns scheme, host and port of a URL: paths and passwords of endpoints are secrets."""
-    scheme, mark, rest = url.rpartition("://")
-    return scheme + mark + rest.partition("/")[0].rpartition("@")[2]
+    """Returns scheme, host and port of a URL: all else of an endpoint's may be a secret."""
+    scheme, mark, rest = url.partition("://") if "://" in url else ("", "", url)
+    return scheme + mark + re.split("[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
 
 
 def contract_address(web3: Web3, address: str, what: str) -> ChecksumAddress:
@@ -139,27 +141,36 @@ class Sender:
         Raises:
             ScriptError: if it would revert, reverts, or is not mined in time.
         """
-        eth = self.web3.eth
         try:
-            nonce = eth.get_transaction_count(self.address, "pending")
-            transaction: TxParams = call.build_transaction(
-                {"from": self.address, "nonce": nonce, "value": value}
-            )
-            signed = self.account.sign_transaction(transaction)  # type: ignore[arg-type]
-            tx_hash = eth.send_raw_transaction(signed.raw_transaction)
-            receipt = eth.wait_for_transaction_receipt(tx_hash, MINING_TIMEOUT, 0.1)
+            return self._mined(self._signed(call, value), what)
         except (ContractCustomError, ContractLogicError) as error:
             # Creations have an abi, calls a contract_abi.
             abi = call.contract_abi if hasattr(call, "contract_abi") else call.abi
             raise ScriptError(f"{what} would revert: {reason(error, abi)}") from None
-        except TimeExhausted:
-            raise ScriptError(
-                f"{what}: transaction 0x{tx_hash.hex()} was not mined within {MINING_TIMEOUT} s"
-            ) from None
         except (Web3Exception, RequestException, ValueError) as error:
             raise ScriptError(f"{what}: {self._explain(error)}") from None
+
+    def _signed(self, call: Any, value: int) -> SignedTransaction:
+        nonce = self.web3.eth.get_transaction_count(self.address, "pending")
+        transaction: TxParams = call.build_transaction(
+            {"from": self.address, "nonce": nonce, "value": value}
+        )
+        return self.account.sign_transaction(transaction)  # type: ignore[arg-type]
+
+    def _mined(self, signed: SignedTransaction, what: str) -> TxReceipt:
+        eth, name = self.web3.eth, f"transaction {Web3.to_hex(signed.hash)}"
+        try:
+            eth.send_raw_transaction(signed.raw_transaction)
+            receipt = eth.wait_for_transaction_receipt(signed.hash, MINING_TIMEOUT, 0.1)
+        except TimeExhausted:
+            raise ScriptError(f"{what}: {name} was not mined within {MINING_TIMEOUT} s") from None
+        except RequestException as error:
+            raise ScriptError(
+                f"{what}: {reason(error)}; {name} may have been sent all the same, "
+                "so look for its receipt before sending another"
+            ) from None
         if receipt["status"] != 1:
-            raise ScriptError(f"{what}: transaction 0x{tx_hash.hex()} was reverted")
+            raise ScriptError(f"{what}: {name} was reverted")
         return receipt
 
     def _explain(self, error: Exception) -> str:

@@ -27,6 +27,9 @@ def test_a_strangers_text_cannot_command_the_terminal(text: str, shown: str) -> 
         ("http://[::1]:8545/key", "http://[::1]:8545"),
         ("not a url", "not a url"),
         ("user:pw@rpc.example/v3/key", "rpc.example"),
+        ("https://rpc.example?apikey=key", "https://rpc.example"),
+        ("https://rpc.example/v3/key?next=http://a", "https://rpc.example"),
+        ("https://rpc.example#key", "https://rpc.example"),
     ],
 )
 def test_only_the_origin_of_a_url_is_shown(url: str, shown: str) -> None:

@@ -1,4 +1,6 @@
+import asyncio
 import json
+import re
 
 import pytest
 from web3.contract import Contract
@@ -12,6 +14,7 @@ from scripts.chain import Sender
 from scripts.stack import Stack
 from test.scripts.conftest import Run
 from test.support.anvil import Anvil
+from test.support.faulty_rpc import Fault, faulty_rpc
 
 SPENDER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 ETHER = 10**18
@@ -192,3 +195,18 @@ def test_wrong_usage_is_named(invoke: Run, arguments: tuple[str, ...], message: 
     done = invoke("wallet.py", *arguments)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+@pytest.mark.parametrize("method", ["eth_sendRawTransaction", "eth_getTransactionReceipt"])
+async def test_a_transaction_whose_fate_is_not_known_is_named(
+    run: Run, chain: Stack, requester: Sender, method: str
+) -> None:
+    async with faulty_rpc(chain.rpc_url) as endpoint:
+        endpoint.fault, endpoint.only = Fault.LOST_ANSWER, method
+        options = ("--deployments", chain.deployments, "--rpc-url", endpoint.url)
+        done = await asyncio.to_thread(run, "wallet.py", "create", *options)
+
+    assert done.returncode == 1
+    assert "creating the wallet: no answer from the endpoint (ConnectionError)" in done.error
+    (transaction,) = re.findall("0x[0-9a-f]{64}", done.error)
+    assert requester.web3.eth.get_transaction_receipt(transaction)["status"] == 1
