@@ -82,6 +82,15 @@ class TestResources:
         assert container.queries == [""]
         assert container.headers[0]["Authorization"] == "Bearer s3cret"
 
+    @pytest.mark.parametrize("nothing", [{}, [], False, None])
+    async def test_a_container_with_nothing_to_tell_has_answered(
+        self, tmp_path: Path, container: ScriptedContainer, nothing: Any
+    ) -> None:
+        container.resources = answering(nothing)
+        config = {"containers": [{"id": "a", "url": container.url}]}
+        async with running_node(config, tmp_path) as node:
+            assert await node.get("/resources") == (200, {"a": nothing})
+
     async def test_w_48_the_model_is_escaped(
         self, tmp_path: Path, container: ScriptedContainer
     ) -> None:

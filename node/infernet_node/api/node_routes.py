@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -84,10 +85,9 @@ class NodeRoutes:
         model_id = request.query_params.get("model_id")
         shown = self._shown_to(caller)
         endpoints = {id: e for id, e in self._services.endpoints.items() if id in shown}
-        answers = await asyncio.gather(*(self._ask(e, model_id) for e in endpoints.values()))
-        return json_response(
-            {id: answer for id, answer in zip(endpoints, answers, strict=True) if answer}
-        )
+        told: dict[str, Any] = {}
+        await asyncio.gather(*(self._ask(e, model_id, told) for e in endpoints.values()))
+        return json_response({id: told[id] for id in endpoints if id in told})
 
     async def report_status(self, request: Request, caller: Caller) -> Response:
         """``PUT /api/status``: a container records a job that it runs on its own."""
@@ -133,8 +133,7 @@ class NodeRoutes:
                 return False
         return within(ip, self._services.status_networks)
 
-    async def _ask(self, endpoint: Endpoint, model_id: str | None) -> Any:
-        try:
-            return await self._services.client.resources(endpoint, model_id)
-        except ContainerCallError:
-            return None
+    async def _ask(self, endpoint: Endpoint, model_id: str | None, told: dict[str, Any]) -> None:
+        """Writes down what a container says, unless it fails: then it is left out."""
+        with suppress(ContainerCallError):
+            told[endpoint.id] = await self._services.client.resources(endpoint, model_id)
