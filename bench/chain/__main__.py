@@ -1,7 +1,5 @@
 """Measures the on-chain half: one JSON line per figure."""
 
-import json
-import os
 import tempfile
 from pathlib import Path
 
@@ -20,16 +18,7 @@ def main(names: tuple[str, ...], keep: str | None) -> None:
         for name in names or tuple(FIGURES):
             with fresh_world(Path(keep or temporary) / name) as world:
                 for figure in FIGURES[name](world):
-                    line = {
-                        "benchmark": "chain",
-                        "figure": figure.name,
-                        "value": round(figure.value, 2),
-                        "unit": figure.unit,
-                        "goal": figure.goal,
-                        "met": figure.met,
-                        "load": round(os.getloadavg()[0], 1),
-                    }
-                    click.echo(json.dumps(line))
+                    click.echo(figure.to_json("chain"))
 
 
 if __name__ == "__main__":

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
-from bench.chain.process import Usage
-from bench.chain.world import CONTAINER, World, percentile, usage_over
+from bench.chain.world import CONTAINER, World, usage_over
+from bench.figure import Figure, quantile
+from bench.process import Usage
 
 _BURST = 200
 _SUSTAINED = 2_000
@@ -13,22 +13,6 @@ _TRACKED = 10_000
 _HISTORIC = 50_000
 _SINGLES = 10
 _IDLE_SECONDS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One measured number and the one that was aimed at."""
-
-    name: str
-    value: float
-    unit: str
-    goal: float
-    at_least: bool = False
-    """Whether more is better."""
-
-    @property
-    def met(self) -> bool:
-        return self.value >= self.goal if self.at_least else self.value <= self.goal
 
 
 def single(world: World) -> Iterator[Figure]:
@@ -41,7 +25,7 @@ def single(world: World) -> Iterator[Figure]:
             world.ask(1)
             world.await_deliveries(1, since)
             distances += _distances(world, since)
-    yield Figure("single callback, blocks p50", percentile(distances, 0.5), "blocks", 1)
+    yield Figure("single callback, blocks p50", quantile(distances, 0.5), "blocks", 1)
     yield Figure("single callback, blocks max", max(distances), "blocks", 1)
 
 
@@ -60,7 +44,7 @@ def burst(world: World) -> Iterator[Figure]:
         distances = _distances(world, since)
     yield Figure("burst of 200, blocks after the last request", blocks, "blocks", 4)
     yield Figure(
-        "burst of 200, blocks after its own request p50", percentile(distances, 0.5), "blocks", 4
+        "burst of 200, blocks after its own request p50", quantile(distances, 0.5), "blocks", 4
     )
     yield Figure("burst of 200, JSON-RPC requests per delivery", requests / _BURST, "requests", 6)
 

@@ -4,18 +4,17 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import requests
 from eth_abi.abi import encode
 from eth_account import Account
 from eth_utils.crypto import keccak
 
-from bench.chain.process import Usage
+from bench.process import Usage
 from scripts.processes import Process, answers, free_port
 from test.support.anvil import KEYS, Anvil
 from test.support.contracts import create, create_core
@@ -204,8 +203,3 @@ def usage_over(process: Process, seconds: float) -> tuple[float, float]:
     time.sleep(seconds)
     after = Usage.of(process.popen.pid)
     return (after.seconds - before.seconds) / (time.monotonic() - start), after.mebibytes
-
-
-def percentile(values: Sequence[Any], share: float) -> Any:
-    ordered = sorted(values)
-    return ordered[min(int(len(ordered) * share), len(ordered) - 1)]

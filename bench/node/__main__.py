@@ -21,11 +21,11 @@ def main(jobs: int, kept: int) -> None:
 async def _measure(jobs: int, kept: int) -> None:
     with tempfile.TemporaryDirectory() as directory:
         async with running(Path(directory)) as world:
-            print((await throughput(world, clients=64, jobs=jobs)).to_json(), flush=True)
-            print((await latency(world, jobs=500)).to_json(), flush=True)
-            print((await first_byte(world, streams=300)).to_json(), flush=True)
+            print((await throughput(world, clients=64, jobs=jobs)).to_json("node"), flush=True)
+            print((await latency(world, jobs=500)).to_json("node"), flush=True)
+            print((await first_byte(world, streams=300)).to_json("node"), flush=True)
             if kept:
-                print((await memory(world, jobs=kept)).to_json(), flush=True)
+                print((await memory(world, jobs=kept)).to_json("node"), flush=True)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-import os
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.figure import Figure
 from bench.node.wire import Connection
 from bench.node.world import CONTAINER, World
 
@@ -20,42 +20,12 @@ _PATIENT, _EAGER = 0.02, 0.002
 """Seconds before each poll: of one of many clients, and of the only one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One result; at least or at most the goal is good."""
-
-    name: str
-    value: float
-    unit: str
-    goal: float
-    more_is_better: bool
-    detail: dict[str, float]
-
-    @property
-    def met(self) -> bool:
-        return self.value >= self.goal if self.more_is_better else self.value <= self.goal
-
-    def to_json(self) -> str:
-        return json.dumps(
-            {
-                "benchmark": "node",
-                "figure": self.name,
-                "value": round(self.value, 2),
-                "unit": self.unit,
-                "goal": self.goal,
-                "met": self.met,
-                "load_average": os.getloadavg()[0],
-                **{name: round(value, 3) for name, value in self.detail.items()},
-            }
-        )
-
-
 async def throughput(world: World, *, clients: int, jobs: int) -> Figure:
     """Jobs a second from creation to the result read, by clients that wait for each."""
     await _jobs(world, clients, 10 * clients, _PATIENT)  # warm
-    cpu, began = world.cpu_seconds(), time.perf_counter()
+    cpu, began = world.usage().seconds, time.perf_counter()
     asked = await _jobs(world, clients, jobs, _PATIENT)
-    elapsed, cpu = time.perf_counter() - began, world.cpu_seconds() - cpu
+    elapsed, cpu = time.perf_counter() - began, world.usage().seconds - cpu
     return Figure(
         f"create and poll, {clients} clients",
         jobs / elapsed,
@@ -106,7 +76,7 @@ async def memory(world: World, *, jobs: int) -> Figure:
     """Resident memory after so many jobs, all of them kept."""
     await _jobs(world, 64, jobs, _PATIENT)
     return Figure(
-        f"memory after {jobs} jobs", world.memory_mib(), "MiB", 250, False, {"jobs": jobs}
+        f"memory after {jobs} jobs", world.usage().mebibytes, "MiB", 250, False, {"jobs": jobs}
     )
 
 

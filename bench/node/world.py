@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
@@ -10,11 +9,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.process import Usage
 from scripts.processes import die_with_parent
 
 CONTAINER = "at-once"
-_TICKS = os.sysconf("SC_CLK_TCK")
-_MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +24,9 @@ class World:
     container_port: int
     pid: int
 
-    def cpu_seconds(self) -> float:
-        """Processor time of the node so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
-
-    def memory_mib(self) -> float:
-        """Resident memory of the node."""
-        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / _MIB
+    def usage(self) -> Usage:
+        """What the node has used so far."""
+        return Usage.of(self.pid)
 
 
 @asynccontextmanager

@@ -1,7 +1,6 @@
 """Measures the TGI service: one JSON line per figure."""
 
-import json
-import os
+from dataclasses import replace
 
 import click
 
@@ -17,17 +16,8 @@ def main(names: tuple[str, ...], workers: int) -> None:
     for name in names or tuple(FIGURES):
         with running(workers) as world:
             for figure in FIGURES[name](world):
-                line = {
-                    "benchmark": "service",
-                    "figure": figure.name,
-                    "value": round(figure.value, 2),
-                    "unit": figure.unit,
-                    "goal": figure.goal,
-                    "met": figure.met,
-                    "workers": workers,
-                    "load": round(os.getloadavg()[0], 1),
-                }
-                print(json.dumps(line), flush=True)
+                line = replace(figure, detail={"workers": workers}).to_json("service")
+                print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,11 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from huggingface_hub import InferenceClient
 
-from bench.service.load import QUESTION, Answered, Target, all_at_once, closed_loop, quantile
+from bench.figure import Figure, quantile
+from bench.service.load import QUESTION, Answered, Target, all_at_once, closed_loop
 from bench.service.world import World
 
 GENERATION = 0.5
@@ -15,20 +15,6 @@ GENERATION = 0.5
 _PROCESSOR_ROUNDS = 10
 _ROUNDS = 3
 """Times that direct calls and calls of the service take turns, so that both see the same load."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One measured value and the value it must not exceed, if there is one."""
-
-    name: str
-    value: float
-    unit: str
-    goal: float | None = None
-
-    @property
-    def met(self) -> bool | None:
-        return None if self.goal is None else self.value <= self.goal
 
 
 def overhead(world: World) -> Iterator[Figure]:

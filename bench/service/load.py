@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,12 +77,6 @@ async def all_at_once(
             return list(await asyncio.gather(*(ask(session, target) for _ in range(clients))))
         finally:
             watching.cancel()
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """Returns the value that ``share`` of all values do not exceed."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def _session() -> aiohttp.ClientSession:

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.process import Usage
+
 _MOCK = (sys.executable, "-m", "test.support.mock_tgi", "--port", "0")
 _SERVICE = (sys.executable, "-c", "from tgi_service.server import main; main()")
 _ROOT = Path(__file__).parents[2]
@@ -31,17 +33,13 @@ class World:
         """Sets how the mock server answers from now on."""
         _post(f"{self.tgi_url}/_mock/script", {"always": behaviour})
 
-    def forget(self) -> None:
-        """Empties the mock server's record of requests."""
-        _post(f"{self.tgi_url}/_mock/reset", {})
-
     def resident_mebibytes(self) -> float:
         """Resident memory of all processes of the service together; shared pages count twice."""
-        return sum(map(_resident_mebibytes, [self.service_pid, *self.workers()]))
+        return sum(Usage.of(pid).mebibytes for pid in (self.service_pid, *self.workers()))
 
     def worker_seconds(self) -> float:
         """Processor time that all workers together have used so far, in seconds."""
-        return sum(map(_processor_seconds, self.workers()))
+        return sum(Usage.of(pid).seconds for pid in self.workers())
 
     def workers(self) -> list[int]:
         """Process ids of the service's workers."""
@@ -98,17 +96,6 @@ def _service(tgi_url: str, workers: int) -> Iterator[tuple[str, int]]:
         yield url, process.pid
     finally:
         _end(process)
-
-
-def _resident_mebibytes(pid: int) -> float:
-    (kibibytes,) = re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    return int(kibibytes) / 1024
-
-
-def _processor_seconds(pid: int) -> float:
-    """In user and in system mode, fields 14 and 15 of proc(5); the name before may hold spaces."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _wait_until_ready(url: str) -> None:
