@@ -30,6 +30,7 @@ contract SymbolicToken {
 abstract contract WalletCheck is Test {
     address internal constant OWNER = address(0xA11CE);
     address internal constant PAYEE = address(0xBEEF);
+    address internal constant SECOND_PAYEE = address(0xCAFE);
     address internal constant NATIVE = address(0);
     uint256 internal constant LOCKED_SLOT = 0;
     uint256 internal constant ALLOWANCE_SLOT = 1;
@@ -133,6 +134,47 @@ abstract contract WalletCheck is Test {
         }
     }
 
+    /// @dev What is free and allowed pays both. The state is built from its parts, since sums are easier to decide
+    ///      than differences
+    function check_SplitPaysBoth(
+        address spender,
+        uint128 first,
+        uint128 second,
+        uint128 locked,
+        uint128 free,
+        uint128 allowedBesides
+    ) external {
+        uint256 both = uint256(first) + second;
+        _state(spender, both + locked + free, locked, both + allowedBesides);
+        bytes memory split =
+            abi.encodeCall(Wallet.cSplit, (spender, token, PAYEE, first, SECOND_PAYEE, second));
+        (bool paid,) = address(wallet).call(split);
+        assert(paid);
+        assert(wallet.allowance(spender, token) == allowedBesides);
+        assert(_locked() == locked);
+        assert(_balance(address(wallet)) == uint256(locked) + free);
+        assert(_balance(PAYEE) == first);
+        assert(_balance(SECOND_PAYEE) == second);
+    }
+
+    function check_SplitSpendsWhatIsAllowedAndNotLocked(
+        address spender,
+        uint256 first,
+        uint256 second,
+        uint256 balance,
+        uint256 locked,
+        uint256 allowed
+    ) external {
+        _state(spender, balance, locked, allowed);
+        bytes memory split =
+            abi.encodeCall(Wallet.cSplit, (spender, token, PAYEE, first, SECOND_PAYEE, second));
+        (bool paid,) = address(wallet).call(split);
+        if (!paid) return;
+        assert(first <= _unlocked(balance, locked));
+        assert(second <= _unlocked(balance - first, locked));
+        assert(first <= allowed && second <= allowed - first);
+    }
+
     function check_WithdrawalLeavesEscrow(uint256 amount, uint256 balance, uint256 locked) external {
         _state(OWNER, balance, locked, 0);
         vm.prank(OWNER);
@@ -203,10 +245,12 @@ abstract contract WalletCheck is Test {
         _state(spender, type(uint128).max, type(uint64).max, type(uint128).max);
         vm.startPrank(caller);
         (bool paid,) = address(wallet).call(abi.encodeCall(Wallet.cTransfer, (spender, token, to, amount)));
+        (bool split,) =
+            address(wallet).call(abi.encodeCall(Wallet.cSplit, (spender, token, to, amount, to, amount)));
         (bool locked,) = address(wallet).call(abi.encodeCall(Wallet.cLock, (spender, token, amount)));
         (bool unlocked,) = address(wallet).call(abi.encodeCall(Wallet.cUnlock, (spender, token, amount)));
         vm.stopPrank();
-        assert(!paid && !locked && !unlocked);
+        assert(!paid && !split && !locked && !unlocked);
     }
 
     function check_OnlyTheOwnerWithdrawsAndApproves(address caller, address spender, uint256 amount)
@@ -228,6 +272,7 @@ contract NativeWalletCheck is WalletCheck {
         vm.assume(balance <= 3 * uint256(type(uint128).max));
         vm.deal(address(wallet), balance);
         vm.deal(PAYEE, 0);
+        vm.deal(SECOND_PAYEE, 0);
         vm.deal(OWNER, 0);
     }
 
