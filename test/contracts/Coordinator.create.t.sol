@@ -2,12 +2,15 @@
 pragma solidity ^0.8.24;
 
 import {stdError} from "forge-std/StdError.sol";
+import {StdStorage, stdStorage} from "forge-std/StdStorage.sol";
 import {Vm} from "forge-std/Vm.sol";
 import {Coordinator, Subscription} from "../../contracts/Coordinator.sol";
 import {Deployment} from "./support/Deployment.sol";
 import {RecordingConsumer, Terms} from "./support/RecordingConsumer.sol";
 
 contract CoordinatorCreateTest is Deployment {
+    using stdStorage for StdStorage;
+
     function test_FirstIdIsOne() public {
         assertEq(coordinator.id(), 1);
         assertEq(consumer.subscribe(_once()), 1);
@@ -23,6 +26,14 @@ contract CoordinatorCreateTest is Deployment {
 
         assertEq(consumer.subscribe(_once()), 5);
         assertEq(coordinator.id(), 6);
+    }
+
+    /// @dev The counter starts where two bytes end, as after that many subscriptions
+    function test_IdsGoBeyondTwoBytes() public {
+        stdstore.target(address(coordinator)).sig(coordinator.id.selector).checked_write(type(uint16).max);
+        assertEq(consumer.subscribe(_once()), 65_535);
+        assertEq(consumer.subscribe(_once()), 65_536);
+        assertEq(coordinator.getSubscription(65_536).owner, address(consumer));
     }
 
     function test_StoresEveryField() public {
