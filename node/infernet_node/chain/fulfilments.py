@@ -102,7 +102,7 @@ class Fulfilment:
     @property
     def reference(self) -> str:
         """Names the present transaction in the journal."""
-        return f"deliver/{self.id}/{self.sends}"
+        return reference_of(self.id, self.sends)
 
     @property
     def label(self) -> int | str:
@@ -110,6 +110,11 @@ class Fulfilment:
         if self.subscription_id is not None:
             return self.subscription_id
         return f"delegated-{self.delegation_id}"
+
+
+def reference_of(row_id: int, number: int) -> str:
+    """Names in the journal a transaction that was made for a row; the first has the number 0."""
+    return f"deliver/{row_id}/{number}"
 
 
 class RowMovedError(RuntimeError):

@@ -4,20 +4,25 @@ Works beside a running node and without one, with or without a chain.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from infernet_node.chain.fulfilments import Fulfilment, fulfilment_of, fulfilments_table
+from infernet_node.chain.fulfilments import fulfilments_table, reference_of
 from infernet_node.chain.journal import signatures_table, transactions_table
 from infernet_node.chain.stages import Stage
 from infernet_node.chain.subscriptions import Tracking, subscriptions_table
 from infernet_node.chain.verdicts import Verdict
+from infernet_node.chain.words import unpack
 from infernet_node.store.database import Database
+from infernet_protocol.subscription import Subscription
 
 _DELEGATED = re.compile(r"delegated-(\d+)")
+_NAMES_AT_ONCE = 1000
 _WITH_REASON = (Stage.FAILED, Stage.IGNORED, Stage.EXPIRED)
 
 
@@ -50,13 +55,12 @@ class Payment:
     """``offered``, ``paid``, ``awaiting a verdict``, ``slashed`` or ``settled unseen``."""
 
     @classmethod
-    def of(cls, row: Fulfilment, verdict: str | None) -> "Payment | None":
-        """Returns that of an interval, ``None`` if it is free."""
-        terms = row.subscription
+    def of(cls, terms: Subscription, stage: Stage, verdict: str | None) -> "Payment | None":
+        """Returns that of an interval in a stage, ``None`` if it is free."""
         if not terms.payment_amount:
             return None
         state = "offered"
-        if row.stage is Stage.ANSWERED:
+        if stage is Stage.ANSWERED:
             state = (verdict or "awaiting a verdict") if terms.requires_proof else Verdict.PAID
         return cls(terms.payment_token, terms.payment_amount, str(state))
 
@@ -145,32 +149,31 @@ async def history_of(
 async def _histories(
     connection: AsyncConnection, subscription: str, interval: int | None
 ) -> list[SubscriptionHistory]:
-    rows = fulfilments_table
+    rows = fulfilments_table.c
     delegated = _DELEGATED.fullmatch(subscription)
     states: dict[str, str] = {}
     if delegated:
-        condition = rows.c.delegation_id == int(delegated.group(1))
+        condition = rows.delegation_id == int(delegated.group(1))
     else:
-        condition = rows.c.subscription_id == int(subscription)
+        condition = rows.subscription_id == int(subscription)
         states = await _tracking(connection, int(subscription))
     if interval is not None:
-        condition &= rows.c.interval == interval
-    query = select(rows).where(condition).order_by(rows.c.network, rows.c.interval)
+        condition &= rows.interval == interval
+    # Not what was asked and answered, which may be long.
+    told = (rows.id, rows.network, rows.interval, rows.struct, rows.stage, rows.reason)
+    query = select(*told, rows.sends, rows.verdict).where(condition)
+    found = (await connection.execute(query.order_by(rows.network, rows.interval))).all()
+    sent = await _transactions(connection, found)
     intervals: dict[str, list[IntervalHistory]] = {network: [] for network in states}
-    for row in (await connection.execute(query)).all():
-        sent = await _transactions(connection, row.network, row.id)
+    for row in found:
+        stage = Stage(row.stage)
+        payment = Payment.of(unpack(row.struct), stage, row.verdict)
         intervals.setdefault(row.network, []).append(
-            IntervalHistory(
-                row.interval,
-                Stage(row.stage),
-                row.reason,
-                sent,
-                Payment.of(fulfilment_of(row), row.verdict),
-            )
+            IntervalHistory(row.interval, stage, row.reason, tuple(sent[row.id]), payment)
         )
     return [
-        SubscriptionHistory(network, states.get(network, "tracked"), tuple(found))
-        for network, found in intervals.items()
+        SubscriptionHistory(network, states.get(network, "tracked"), tuple(of_network))
+        for network, of_network in intervals.items()
     ]
 
 
@@ -187,25 +190,36 @@ def _named(tracking: str, reason: str | None) -> str:
     return tracking if tracking == Tracking.TRACKED or not reason else f"{tracking}({reason})"
 
 
-async def _transactions(connection: AsyncConnection, network: str, row_id: int) -> tuple[Sent, ...]:
-    """Those of a fulfilment, by the name that it gives them in the journal."""
-    rows = transactions_table
-    chain = network.rpartition("/")[0]
+async def _transactions(
+    connection: AsyncConnection, fulfilments: Sequence[Any]
+) -> dict[int, list[Sent]]:
+    """Returns those of each fulfilment by its row's id, found by the names it gives them.
+
+    In few statements, since the node's work waits for this on SQLite.
+    """
+    rows = transactions_table.c
+    of_fulfilment = {
+        reference_of(row.id, number): row.id
+        for row in fulfilments
+        for number in range(row.sends + 1)
+    }
     newest = (
         select(signatures_table.c.hash)
-        .where(signatures_table.c.transaction_id == rows.c.id)
+        .where(signatures_table.c.transaction_id == rows.id)
         .order_by(signatures_table.c.sequence.desc())
         .limit(1)
         .scalar_subquery()
         .label("newest")
     )
-    query = (
-        select(rows, newest)
-        .where(rows.c.lane.startswith(f"{chain}/", autoescape=True))
-        .where(rows.c.reference.startswith(f"deliver/{row_id}/", autoescape=True))
-        .order_by(rows.c.id)
-    )
-    return tuple(
-        Sent(row.mined_hash or row.newest, row.state, row.reason, row.block_number)
-        for row in (await connection.execute(query)).all()
-    )
+    told = (rows.reference, rows.mined_hash, rows.state, rows.reason, rows.block_number, newest)
+    # With the lanes named, the names are found by the index that begins with them.
+    lanes = (await connection.execute(select(rows.lane).distinct())).scalars().all()
+    sent: dict[int, list[Sent]] = {row.id: [] for row in fulfilments}
+    names = iter(of_fulfilment)
+    while some := list(islice(names, _NAMES_AT_ONCE)):
+        query = select(*told).where(rows.lane.in_(lanes), rows.reference.in_(some))
+        for row in await connection.execute(query.order_by(rows.id)):
+            sent[of_fulfilment[row.reference]].append(
+                Sent(row.mined_hash or row.newest, row.state, row.reason, row.block_number)
+            )
+    return sent
