@@ -21,7 +21,8 @@ from infernet_node.chain.words import unpack
 from infernet_node.store.database import Database
 from infernet_protocol.subscription import Subscription
 
-_DELEGATED = re.compile(r"delegated-(\d+)")
+_SUBSCRIPTION = re.compile(r"(delegated-)?(\d{1,10})")
+"""No id is longer, and no database compares numbers of any length."""
 _NAMES_AT_ONCE = 1000
 _WITH_REASON = (Stage.FAILED, Stage.IGNORED, Stage.EXPIRED)
 
@@ -150,13 +151,15 @@ async def _histories(
     connection: AsyncConnection, subscription: str, interval: int | None
 ) -> list[SubscriptionHistory]:
     rows = fulfilments_table.c
-    delegated = _DELEGATED.fullmatch(subscription)
-    states: dict[str, str] = {}
-    if delegated:
-        condition = rows.delegation_id == int(delegated.group(1))
+    named = _SUBSCRIPTION.fullmatch(subscription)
+    if named is None:
+        return []
+    number, states = int(named.group(2)), dict[str, str]()
+    if named.group(1):
+        condition = rows.delegation_id == number
     else:
-        condition = rows.subscription_id == int(subscription)
-        states = await _tracking(connection, int(subscription))
+        condition = rows.subscription_id == number
+        states = await _tracking(connection, number)
     if interval is not None:
         condition &= rows.interval == interval
     # Not what was asked and answered, which may be long.

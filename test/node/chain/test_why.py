@@ -112,7 +112,13 @@ async def test_the_command_needs_no_running_node(chain: Chain, node: Node, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("subscription", "expected"), [("77", "is not known"), ("seven", "must be an id")]
+    ("subscription", "expected"),
+    [
+        ("77", "is not known"),
+        ("9" * 20, "is not known"),
+        ("delegated-" + "9" * 5000, "is not known"),
+        ("seven", "must be an id"),
+    ],
 )
 def test_the_command_says_what_is_wrong(tmp_path: Path, subscription: str, expected: str) -> None:
     config = tmp_path / "config.json"
