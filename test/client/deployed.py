@@ -1,6 +1,6 @@
 """A chain with the contracts on it, as the chain helpers of the client meet it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +11,7 @@ from eth_utils.crypto import keccak
 from web3 import Web3
 
 from infernet_client.chain.abis import COORDINATOR_ABI
+from infernet_client.chain.subscription import Subscription
 from test.support.anvil import KEYS, Anvil, run_anvil
 from test.support.contracts import create, create_core
 
@@ -50,6 +51,20 @@ class DeployedChain:
         return self.send(
             coordinator.functions[function](*arguments).build_transaction({"from": OTHER})
         )
+
+
+def signed_arguments(
+    signature: Mapping[str, int], subscription: Subscription
+) -> tuple[int, int, tuple[Any, ...], int, bytes, bytes]:
+    """What both functions of the coordinator that take a signature begin with."""
+    return (
+        signature["nonce"],
+        signature["expiry"],
+        subscription.on_chain.to_abi(),
+        signature["v"],
+        signature["r"].to_bytes(32, "big"),
+        signature["s"].to_bytes(32, "big"),
+    )
 
 
 @contextmanager

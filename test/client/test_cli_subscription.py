@@ -16,7 +16,7 @@ from infernet_client.chain.subscription import Subscription
 from infernet_protocol.lenient_json import loads
 from infernet_protocol.output import encode_text
 from test.client.command_line import Ended, run
-from test.client.deployed import OTHER, OTHER_KEY, OWNER_KEY, DeployedChain
+from test.client.deployed import OTHER, OTHER_KEY, OWNER_KEY, DeployedChain, signed_arguments
 from test.client.scripted_node import ScriptedNode
 from test.client.test_subscription import SAMPLE
 
@@ -271,19 +271,6 @@ def test_an_endpoint_that_is_not_there(
     )
 
 
-async def signed_arguments(request: web.Request, parameters: dict[str, Any]) -> tuple[Any, ...]:
-    """What both functions of the coordinator that take a signature begin with."""
-    signature = (await request.json())["signature"]
-    return (
-        signature["nonce"],
-        signature["expiry"],
-        Subscription(**parameters).on_chain.to_abi(),
-        signature["v"],
-        signature["r"].to_bytes(32, "big"),
-        signature["s"].to_bytes(32, "big"),
-    )
-
-
 @pytest.mark.parametrize("as_json", [True, False])
 def test_wait_tells_who_answered_in_which_transaction(
     chain: DeployedChain, node: ScriptedNode, files: Path, as_json: bool
@@ -293,7 +280,8 @@ def test_wait_tells_who_answered_in_which_transaction(
     hashes: list[str] = []
 
     async def deliver(request: web.Request) -> web.Response:
-        signed = await signed_arguments(request, once)
+        signature = (await request.json())["signature"]
+        signed = signed_arguments(signature, Subscription(**once))
         output = encode(["bytes", "bytes"], [encode_text("Yes"), b""])
         answer = (1, b"", output, b"", OTHER)
         hashes.append(chain.coordinate("deliverComputeDelegatee", *signed, *answer))
@@ -327,7 +315,8 @@ def test_wait_says_how_far_it_came(chain: DeployedChain, node: ScriptedNode, fil
     (files / "params.json").write_text(json.dumps(once))
 
     async def create(request: web.Request) -> web.Response:
-        signed = await signed_arguments(request, once)
+        signature = (await request.json())["signature"]
+        signed = signed_arguments(signature, Subscription(**once))
         chain.coordinate("createSubscriptionDelegatee", *signed)
         return web.json_response({})
 

@@ -1,5 +1,6 @@
 """The signed request: its shapes, what the node receives, and that the coordinator takes it."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -14,12 +15,14 @@ from web3.exceptions import ContractCustomError
 from infernet_client import SyncNodeClient
 from infernet_client.chain.coordinator import Coordinator
 from infernet_client.chain_utils import RPC, ZERO_ADDRESS, Subscription
-from infernet_client.error import APIError, ParameterError
+from infernet_client.error import APIError, ParameterError, RpcError
 from infernet_client.node import NodeClient
 from infernet_protocol.contract_errors import error_name
-from test.client.deployed import OTHER_KEY, OWNER_KEY, DeployedChain
+from infernet_protocol.output import output_from_text
+from test.client.deployed import OTHER, OTHER_KEY, OWNER_KEY, DeployedChain, signed_arguments
 from test.client.scripted_node import ScriptedNode
 from test.client.test_subscription import COORDINATOR, EXPIRY, SAMPLE
+from test.support.faulty_rpc import Fault, faulty_rpc
 
 NOW = 1713370000
 
@@ -213,14 +216,8 @@ async def test_the_deployed_coordinator_takes_the_signers_signature_only(
         private_key=key,
         data={"text": "?"},
     )
-    signature = node.seen[-1].body["signature"]
-    arguments = (
-        signature["nonce"],
-        signature["expiry"],
-        subscription.starting_at(chain.anvil.timestamp).on_chain.to_abi(),
-        signature["v"],
-        signature["r"].to_bytes(32, "big"),
-        signature["s"].to_bytes(32, "big"),
+    arguments = signed_arguments(
+        node.seen[-1].body["signature"], subscription.starting_at(chain.anvil.timestamp)
     )
 
     if reason is None:
@@ -230,3 +227,41 @@ async def test_the_deployed_coordinator_takes_the_signers_signature_only(
         with pytest.raises(ContractCustomError) as refused:
             chain.coordinate("createSubscriptionDelegatee", *arguments)
         assert error_name(bytes.fromhex(str(refused.value.data)[2:])) == reason
+
+
+async def test_an_endpoint_that_stumbles_does_not_end_the_wait_for_an_answer(
+    client: NodeClient, node: ScriptedNode, chain: DeployedChain, rpc: RPC
+) -> None:
+    terms = {"owner": chain.consumer, "wallet": ZERO_ADDRESS, "period": 0, "frequency": 1}
+    subscription = Subscription(**{**SAMPLE, **terms})
+    await client.request_delegated_subscription(
+        sub=subscription,
+        rpc=rpc,
+        coordinator_address=chain.coordinator,
+        expiry=max(chain.anvil.timestamp + 1000, in_ten_seconds()),
+        nonce=3,
+        private_key=OWNER_KEY,
+        data={"text": "?"},
+    )
+    async with faulty_rpc(chain.url) as proxy, RPC(proxy.url) as unsteady:
+        proxy.fault, proxy.latency, proxy.only = Fault.LATENCY, 0, "eth_call"
+        coordinator = Coordinator(chain.coordinator, unsteady)
+        waiting = asyncio.create_task(coordinator.wait_for_delivery(chain.consumer, 3, 0, 30, 0))
+        while proxy.met < 2:  # noqa: ASYNC110 - the first look has found nothing when there is a second
+            await asyncio.sleep(0)
+        proxy.fault, proxy.only = Fault.SERVER_ERROR, ""
+        proxy.failed.clear()
+        await proxy.failed.wait()
+        answer = (1, b"", output_from_text("Yes"), b"", OTHER)
+        tx = chain.coordinate(
+            "deliverComputeDelegatee",
+            *signed_arguments(node.seen[-1].body["signature"], subscription),
+            *answer,
+        )
+        proxy.fault = None
+
+        assert await waiting == (1, OTHER, tx)
+
+        proxy.fault = Fault.SERVER_ERROR
+        with pytest.raises(RpcError, match="no JSON-RPC answer"):
+            await coordinator.wait_for_delivery(chain.consumer, 3, 0, 30)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from infernet_client.chain.abis import COORDINATOR_ABI
 from infernet_client.chain.rpc import RPC, answered
 from infernet_client.chain.transactions import read
+from infernet_client.error import RpcError
 from infernet_protocol.hashing import delegation_key
 
 POLL = 1.0
@@ -48,23 +49,32 @@ class Coordinator:
     ) -> Delivery:
         """Waits for an answer to the subscription that owner and nonce name.
 
+        An endpoint that has answered once is asked again when it does not any more.
+
         Args:
             from_block: answers in older blocks do not count.
             deadline: seconds in all.
             poll: seconds between two looks.
 
         Raises:
+            RpcError: if the endpoint does not answer, or no coordinator is there.
             TimeoutError: saying how far it came until the deadline.
         """
-        subscription_id = 0
+        subscription_id, has_answered, trouble = 0, False, ""
         try:
             async with asyncio.timeout(deadline):
                 while True:
-                    subscription_id = await self.delegated_id(owner, nonce)
-                    if subscription_id:
-                        delivery = await self._first_delivery(subscription_id, from_block)
-                        if delivery:
-                            return delivery
+                    try:
+                        subscription_id = await self.delegated_id(owner, nonce)
+                        if subscription_id:
+                            delivery = await self._first_delivery(subscription_id, from_block)
+                            if delivery:
+                                return delivery
+                        has_answered, trouble = True, ""
+                    except RpcError as error:
+                        if not has_answered:
+                            raise
+                        trouble = f" ({error})"
                     await asyncio.sleep(poll)
         except TimeoutError:
             state = (
@@ -72,7 +82,7 @@ class Coordinator:
                 if subscription_id
                 else "the subscription is not on the chain"
             )
-            raise TimeoutError(f"{state} after {deadline:g} s") from None
+            raise TimeoutError(f"{state} after {deadline:g} s{trouble}") from None
 
     async def _first_delivery(self, subscription_id: int, from_block: int) -> Delivery | None:
         logs = await answered(
