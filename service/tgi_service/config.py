@@ -114,10 +114,8 @@ def load(environment: Mapping[str, str]) -> Settings:
     tree = read_tree(given, _TEXTS)
     warnings: list[str] = []
     workflow = _workflow(tree, given, warnings)
-    known = {"WORKFLOW_POSITIONAL_ARGS", "WORKFLOW_KW_ARGS", "TOKEN", *_PLAIN_SETTINGS}
     warnings.extend(
-        f"{PREFIX}{key} is no setting of this service and has no effect"
-        for key in sorted(tree.keys() - known - _OF_THE_ORIGINAL)
+        f"{name} is no setting of this service and has no effect" for name in _unknown(tree, given)
     )
     if "MODEL" in tree and tree.get("BACKEND", TGI) == TGI:
         warnings.append(f"{PREFIX}MODEL has no effect: TGI serves one model, whatever its name")
@@ -130,6 +128,15 @@ def load(environment: Mapping[str, str]) -> Settings:
             if key in tree
         },
     )
+
+
+def _unknown(tree: Mapping[str, Any], environment: Mapping[str, str]) -> list[str]:
+    """Returns the names of variables that look like settings and are none."""
+    known = {"WORKFLOW_POSITIONAL_ARGS", "WORKFLOW_KW_ARGS", "TOKEN", *_PLAIN_SETTINGS}
+    named = {f"{PREFIX}{key}" for key in tree.keys() - known - _OF_THE_ORIGINAL}
+    retrying = {f"{RETRY_PREFIX}{name.upper()}" for name in args.RETRY_FIELDS}
+    named |= {name for name in environment if name.startswith(RETRY_PREFIX)} - retrying
+    return sorted(named)
 
 
 def _workflow(

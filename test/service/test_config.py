@@ -280,10 +280,13 @@ def test_unset_length_is_worth_a_hint() -> None:
 
 
 def test_misspelt_variable_is_worth_a_hint() -> None:
-    warnings = load(TGI_INF_LOG_PROMTS="true", TGI_INF_BODY_TIMEOUT="60").warnings
+    warnings = load(
+        TGI_INF_LOG_PROMTS="true", TGI_INF_BODY_TIMEOUT="60", TGI_REQUEST_RETRIES="5"
+    ).warnings
 
     assert [text for text in warnings if "no setting" in text] == [
-        "TGI_INF_LOG_PROMTS is no setting of this service and has no effect"
+        "TGI_INF_LOG_PROMTS is no setting of this service and has no effect",
+        "TGI_REQUEST_RETRIES is no setting of this service and has no effect",
     ]
 
 
