@@ -115,9 +115,9 @@ class ChainService:
         while True:
             try:
                 self._session = await self._connect()
-                pause = _FIRST_PAUSE
                 await self._session.run()
             except ChainReplacedError:
+                pause = _FIRST_PAUSE
                 self._trouble = "the endpoint serves another chain now, connecting again"
                 log.warning("Chain was replaced by another one, connecting again")
             except RpcError as error:

@@ -4,7 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
+from infernet_node.chain import service
+from infernet_node.chain.transactions import Transactions
 from scripts.processes import free_port
 from test.node.chain.world import NODE, Chain, Log, Node, Pipeline
 from test.support.faulty_rpc import Fault, FaultyRpc, faulty_rpc
@@ -112,6 +115,24 @@ async def test_a_node_that_starts_before_its_chain_connects_when_it_is_there(
     endpoint.fault = None
 
     await node.until(lambda: chain.deliveries() == 1)
+
+
+async def test_a_store_in_trouble_is_asked_more_and_more_rarely_until_it_recovers(
+    chain: Chain, node: Node, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_transactions: Transactions) -> None:
+        raise OperationalError("SELECT", {}, Exception("disk I/O error"))
+
+    monkeypatch.setattr(service, "_FIRST_PAUSE", 0.01)
+    with monkeypatch.context() as trouble:
+        trouble.setattr(Transactions, "start", fail)
+        await node.restart()
+        await node.until(lambda: log.count("chain work ended") >= 4)
+    chain.ask("better now?")
+
+    await node.until(lambda: chain.deliveries() == 1)
+    pauses = [line["retry_in"] for line in log.entries if "retry_in" in line]
+    assert pauses[:4] == [0.01, 0.02, 0.04, 0.08]
 
 
 async def test_with_two_endpoints_one_may_be_dead(chain: Chain, node: Node) -> None:
