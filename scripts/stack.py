@@ -56,6 +56,8 @@ class Stack:
     block_time: int | None = 1
     """Seconds between blocks; ``None`` mines each transaction at once."""
     service_env: Mapping[str, str] = field(default_factory=dict)
+    chain_host: str = "127.0.0.1"
+    """Address that Anvil listens on."""
     node_config: Mapping[str, Any] = field(default_factory=dict)
     """Keys that replace those of the sample configuration, at the top level."""
     processes: dict[str, Process] = field(default_factory=dict)
@@ -86,7 +88,7 @@ class Stack:
 
     def start_chain(self) -> None:
         """Starts Anvil, mining each transaction at once until the contracts are there."""
-        command = [str(BIN / "anvil"), "--port", str(self.ports.chain), "--host", "127.0.0.1"]
+        command = [str(BIN / "anvil"), "--port", str(self.ports.chain), "--host", self.chain_host]
         anvil = self._start("anvil", command)
         anvil.wait_until(self._chain_is_up, START_SECONDS)
 

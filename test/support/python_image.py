@@ -36,21 +36,21 @@ _FILES = {
 }
 
 
-def write_base(archive: Path, lock: Path, directory: Path) -> None:
-    """Writes the image's tree as a tar file, with the packages of a lock in it.
+def write_base(archive: Path, locks: Iterable[Path], directory: Path) -> None:
+    """Writes the image's tree as a tar file, with the packages of some locks in it.
 
     Args:
         directory: an empty one, for the tree.
     """
     if sys.platform != "linux":
         pytest.skip("the base image is made of this machine's own files, which must be Linux's")
-    _download(lock, directory / WHEELS)
+    _download(locks, directory / WHEELS)
     for name, text in _FILES.items():
         _place(directory, name).write_text(text)
     (directory / "tmp").mkdir(mode=0o1777)
     (directory / "tmp").chmod(0o1777)  # the process may take bits away from what it makes
     binaries = [*_python(directory), *_tools(directory)]
-    for library in _libraries(binaries):
+    for library in {*libraries_of(binaries), *_libraries_of_wheels()}:
         shutil.copy(library, _place(directory, str(library).lstrip("/")))
     with tarfile.open(archive, "w") as tar:
         tar.add(directory, "/")
@@ -68,23 +68,34 @@ async def build(
         The name, and that of the base that was made for it.
     """
     base = f"{name}-base"
-    write_base(directory / "base.tar", lock, directory / "tree")
+    write_base(directory / "base.tar", [lock], directory / "tree")
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for file in (recipe, *context(recipe)):
             tar.add(file, str(file.relative_to(ROOT)))
     packed.seek(0)
+    await import_base(docker_host, base, directory / "base.tar")
     async with aiodocker.Docker(url=docker_host) as docker:
-        with (directory / "base.tar").open("rb") as tree:
-            await import_tree(docker, base, tree)
         await docker.images.build(
             fileobj=packed,
             encoding="identity",
             path_dockerfile=str(recipe.relative_to(ROOT)),
-            buildargs={"PYTHON_IMAGE": base, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": f"/{WHEELS}"},
+            buildargs=offline(base),
             tag=name,
         )
     return name, base
+
+
+async def import_base(docker_host: str, name: str, archive: Path) -> None:
+    """Makes an image of a tree that :func:`write_base` wrote."""
+    async with aiodocker.Docker(url=docker_host) as docker:
+        with archive.open("rb") as tree:
+            await import_tree(docker, name, tree)
+
+
+def offline(base: str) -> dict[str, str]:
+    """Returns the arguments of a build that has no network, by name."""
+    return {"PYTHON_IMAGE": base, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": f"/{WHEELS}"}
 
 
 async def delete(docker_host: str, *names: str) -> None:
@@ -111,9 +122,10 @@ def context(recipe: Path) -> Iterator[Path]:
                 yield file
 
 
-def _download(lock: Path, directory: Path) -> None:
+def _download(locks: Iterable[Path], directory: Path) -> None:
     """Fetches the packages, and what builds our own, with the machine's own pip."""
-    _pip_download(directory, "--require-hashes", "--requirement", str(lock))
+    for lock in locks:
+        _pip_download(directory, "--require-hashes", "--requirement", str(lock))
     pins = re.findall(r"^[a-z0-9-]+==[^\s\\]+", (ROOT / "requirements/dev.lock").read_text(), re.M)
     _pip_download(directory, *(pin for pin in pins if pin.startswith("hatchling==")))
 
@@ -146,16 +158,19 @@ def _tools(tree: Path) -> Iterator[Path]:
         yield Path(found)
 
 
-def _libraries(binaries: Iterable[Path]) -> set[Path]:
-    """Returns the shared libraries of binaries and of packages, where the loader finds them."""
-    cache = subprocess.run(["/sbin/ldconfig", "-p"], check=True, capture_output=True, text=True)
+def libraries_of(binaries: Iterable[Path]) -> set[Path]:
+    """Returns the shared libraries of binaries, where the loader finds them."""
     found = set()
-    for name in _LIBRARIES_OF_WHEELS:
-        found.add(Path(re.findall(rf"{re.escape(name)} \(.*\) => (/\S*64\S*)", cache.stdout)[0]))
     for binary in binaries:
         needs = subprocess.run(["ldd", binary], check=True, capture_output=True, text=True)
         found |= set(map(Path, re.findall(r"(/\S+) \(0x", needs.stdout)))
     return found
+
+
+def _libraries_of_wheels() -> Iterator[Path]:
+    cache = subprocess.run(["/sbin/ldconfig", "-p"], check=True, capture_output=True, text=True)
+    for name in _LIBRARIES_OF_WHEELS:
+        yield Path(re.findall(rf"{re.escape(name)} \(.*\) => (/\S*64\S*)", cache.stdout)[0])
 
 
 def _place(tree: Path, name: str) -> Path:
