@@ -13,6 +13,7 @@ import aiohttp
 from yarl import URL
 
 from infernet_client.error import APIError
+from infernet_client.pool import Pool
 from infernet_client.shapes import Shape
 
 _EXCERPT = 200
@@ -139,12 +140,12 @@ class HttpClient:
         self._timeout = timeout
         self._retries = retries
         self._proxy = proxy
-        self._pool: aiohttp.ClientSession | None = None
+        self._pool = Pool(self._new_session)
 
     async def __aenter__(self) -> Self:
-        if self._pool is not None:
+        if self._pool.is_open:
             raise RuntimeError("the client is open already; make another, or share this one")
-        self._pool = self._new_session()
+        self._pool.open()
         return self
 
     async def __aexit__(
@@ -153,9 +154,7 @@ class HttpClient:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            await pool.close()
+        await self._pool.close()
 
     def _limit(self, timeout: float | None, default: float) -> float:
         """Returns the seconds of a call: its own, else the client's, else the default."""
@@ -188,7 +187,7 @@ class HttpClient:
             APIError: if the status is not 200.
         """
         async with (
-            self._session() as session,
+            self._pool.session() as session,
             session.post(
                 self.base_url + path,
                 json=body,
@@ -205,20 +204,12 @@ class HttpClient:
         self, method: str, path: str, *, query: Query = (), body: Any = None
     ) -> Answer:
         async with (
-            self._session() as session,
+            self._pool.session() as session,
             session.request(
                 method, self.base_url + path, params=list(query), json=body, proxy=self._proxy
             ) as response,
         ):
             return await _read(response)
-
-    @asynccontextmanager
-    async def _session(self) -> AsyncIterator[aiohttp.ClientSession]:
-        if self._pool is not None:
-            yield self._pool
-            return
-        async with self._new_session() as session:
-            yield session
 
     def _new_session(self) -> aiohttp.ClientSession:
         # The time limit of a call is kept outside, so that it spans repeated attempts.

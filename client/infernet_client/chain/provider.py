@@ -1,7 +1,5 @@
 """A JSON-RPC connection that closes what it opens and repeats nothing by itself."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import aiohttp
@@ -10,6 +8,7 @@ from web3.types import RPCEndpoint, RPCResponse
 from yarl import URL
 
 from infernet_client.error import RpcError
+from infernet_client.pool import Pool
 from infernet_client.transport import connect_failure
 
 TIMEOUT = 600.0
@@ -39,18 +38,15 @@ class HttpRpcProvider(AsyncJSONBaseProvider):
         self._url = parsed
         self.origin = str(parsed.origin())
         """Scheme, host and port: what may be shown."""
-        self._pool: aiohttp.ClientSession | None = None
+        self._pool = Pool(self._new_session)
 
     async def connect(self) -> None:
         """Opens a pool that all calls share until :meth:`disconnect`."""
-        if self._pool is None:
-            self._pool = self._new_session()
+        self._pool.open()
 
     async def disconnect(self) -> None:
         """Closes the pool; calls after that open a connection each."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            await pool.close()
+        await self._pool.close()
 
     async def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         """Sends one call.
@@ -62,7 +58,7 @@ class HttpRpcProvider(AsyncJSONBaseProvider):
         body = self.encode_rpc_request(method, params)
         try:
             async with (
-                self._session() as session,
+                self._pool.session() as session,
                 session.post(
                     self._url, data=body, headers={"Content-Type": "application/json"}
                 ) as answer,
@@ -86,14 +82,6 @@ class HttpRpcProvider(AsyncJSONBaseProvider):
             case {"jsonrpc": "2.0", "result": _} | {"jsonrpc": "2.0", "error": {}}:
                 return cast(RPCResponse, answer)
         raise RpcError(f"{self.origin}: HTTP {status}, and no JSON-RPC answer")
-
-    @asynccontextmanager
-    async def _session(self) -> AsyncIterator[aiohttp.ClientSession]:
-        if self._pool is not None:
-            yield self._pool
-            return
-        async with self._new_session() as session:
-            yield session
 
     @staticmethod
     def _new_session() -> aiohttp.ClientSession:
