@@ -36,7 +36,7 @@ class Metrics:
             {"version": __version__}
         )
         self.jobs_accepted = self._counter(
-            "jobs_accepted", "Off-chain jobs taken on, by kind: job, stream or reported.", "kind"
+            "jobs_accepted", "Off-chain jobs taken on, by kind: job or stream.", "kind"
         )
         self.jobs_finished = self._counter(
             "jobs_finished", "Off-chain jobs that ended: success or failed.", "kind", "status"

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import structlog
@@ -138,8 +139,10 @@ def _background(services: Services) -> list[Coroutine[Any, Any, None]]:
     store, limits, role = services.store, services.config.jobs, services.role
     work: list[Coroutine[Any, Any, None]] = []
     if role.takes_jobs:
-        retention = limits.retention
-        work.append(delete_old_jobs(store, retention=retention, max_finished=limits.max_finished))
+        delete = partial(
+            delete_old_jobs, store, retention=limits.retention, max_finished=limits.max_finished
+        )
+        work.append(keep_running("retention", delete))
     if (membership := services.membership) and role is not Role.CHAIN:
         work.append(keep_running("jobs", membership.work))
         if role.takes_jobs:

@@ -218,6 +218,14 @@ class TestResume:
         (resumed,) = await JobStore(database).resume()
         assert resumed.attempts == 1
 
+    async def test_they_take_the_room_that_they_took(
+        self, store: JobStore, database: Database
+    ) -> None:
+        text = '{"q":"übermäßig"}'.encode()
+        await store.insert(job("wide"), text)
+        (resumed,) = await JobStore(database).resume()
+        assert resumed.size == len(text)
+
 
 class TestReports:
     async def test_moves_under_its_first_owner(self, store: JobStore) -> None:

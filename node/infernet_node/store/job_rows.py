@@ -62,7 +62,7 @@ def job_of(row: RowMapping) -> Job:
         data=json.loads(row["data"]),
         requires_proof=row["requires_proof"],
         created_at=row["created_at"],
-        size=len(row["data"]),
+        size=len(row["data"].encode()),
         status=row["status"],
         results=json.loads(row["results"]),
         attempts=row["attempts"],
