@@ -29,17 +29,36 @@ class BackgroundLoop:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._tidying: set[asyncio.Task[None]] = set()
+        """The loop itself does not keep its tasks."""
         self._thread = threading.Thread(target=self._serve, name="infernet-client", daemon=True)
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Returns what a coroutine returns; Ctrl-C in the waiting thread cancels it."""
+        """Returns what a coroutine returns; Ctrl-C in the waiting thread cancels it.
+
+        Raises:
+            RuntimeError: after :meth:`close`.
+        """
+        if self._loop.is_closed():
+            work.close()
+            raise RuntimeError("the client is closed; make another")
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
         except BaseException:
             future.cancel()
             raise
+
+    def tidy_up(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs the end of something, which the garbage collector may have come to in any thread."""
+        if self._loop.is_closed():
+            work.close()
+        elif threading.current_thread() is self._thread:
+            self._tidying.add(task := self._loop.create_task(work))
+            task.add_done_callback(self._tidying.discard)
+        else:
+            self.run(work)
 
     def close(self) -> None:
         """Ends the loop and its thread. Safe to repeat."""
@@ -52,6 +71,7 @@ class BackgroundLoop:
     def _serve(self) -> None:
         try:
             self._loop.run_forever()
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())  # streams under way
         finally:
             self._loop.close()
 
@@ -204,4 +224,4 @@ class SyncNodeClient:
             while piece := self._loop.run(following()):
                 yield piece[0]
         finally:
-            self._loop.run(pieces.aclose())
+            self._loop.tidy_up(pieces.aclose())

@@ -72,3 +72,31 @@ def test_without_a_context_nothing_is_left_behind(node: ScriptedNode) -> None:
     gc.collect()
 
     assert not any(thread.is_alive() for thread in threads)
+
+
+def test_a_client_that_is_closed_says_so(node: ScriptedNode) -> None:
+    client = SyncNodeClient(node.url)
+    stream = client.request_stream(JOB)
+    next(stream)
+    client.close()
+
+    with pytest.raises(RuntimeError, match="the client is closed"):
+        client.health()
+    with pytest.raises(RuntimeError, match="the client is closed"):
+        next(stream)
+
+
+def test_a_stream_may_be_left_to_the_garbage_collector_of_any_thread(node: ScriptedNode) -> None:
+    async def collect() -> None:
+        gc.collect()
+
+    with SyncNodeClient(node.url) as client:
+        stream = client.request_stream(JOB)
+        next(stream)
+        cycle: list[object] = [stream]
+        cycle.append(cycle)
+        del stream, cycle
+
+        client._loop.run(collect())
+
+        assert client.health()
