@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from infernet_node.config import Role
 from test.node.fleet_roles import OFTEN, Processes
@@ -116,10 +117,14 @@ async def test_a_worker_that_comes_is_not_too_late_for_those_that_ask_then(
     fleet: Processes,
 ) -> None:
     api = await fleet.start(Role.API)
-    assert (await until_refused(api, "a", "b"))["params"] == {"container": "a"}
-    assert await remarks(api) == {"workers": "no worker offers a, b"}
-    await fleet.start(Role.WORKER)
-    await until_remarked(api, None)
+    with capture_logs() as log:
+        assert (await until_refused(api, "a", "b"))["params"] == {"container": "a"}
+        assert await remarks(api) == {"workers": "no worker offers a, b"}
+        await fleet.start(Role.WORKER)
+        await until_remarked(api, None)
+    said = [(line["event"], line.get("containers")) for line in log]
+    for event in ("containers_without_worker", "containers_with_worker_again"):
+        assert said.count((event, ["a", "b"])) == 1
     job_id = await api.submit("a", "b", n=1)
     assert (await api.result(job_id))["status"] == "success"
 

@@ -90,8 +90,10 @@ class Unserved:
         now = self._clock()
         wanted = [*self._known, *map(frozenset, waiting)]
         self._since = {w: self._since.get(w, now) for w in wanted if not _offered(w, offers)}
-        if self._names != before:
-            _LOG.warning("containers_without_worker", containers=self._names)
+        if gone := [name for name in self._names if name not in before]:
+            _LOG.warning("containers_without_worker", containers=gone)
+        if back := [name for name in before if name not in self._names]:
+            _LOG.info("containers_with_worker_again", containers=back)
         await self._end([each for each in waiting if self._is_overdue(frozenset(each))])
 
     async def _end(self, pipelines: list[list[str]]) -> None:
