@@ -1,11 +1,11 @@
 """A node with one container that it has Docker run, against an engine on paper."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 from test.support.container import ScriptedContainer
 from test.support.node import NodeUnderTest
+from test.support.waiting import eventually
 
 IMAGE = "docker.io/acme/upper:1"
 
@@ -17,19 +17,11 @@ def config(container: ScriptedContainer, **changes: Any) -> dict[str, Any]:
 
 async def ready(node: NodeUnderTest) -> None:
     """Returns once all that the node needs is there."""
-    await _status(node, 200)
 
+    async def is_ready() -> bool:
+        return (await node.get("/health/ready"))[0] == 200
 
-async def down(node: NodeUnderTest) -> None:
-    """Returns once something is missing."""
-    await _status(node, 503)
-
-
-async def _status(node: NodeUnderTest, wanted: int) -> None:
-    while True:
-        if (await node.get("/health/ready"))[0] == wanted:
-            return
-        await asyncio.sleep(0.002)
+    await eventually(is_ready)
 
 
 def printed(log: Sequence[Any]) -> list[tuple[str, str]]:

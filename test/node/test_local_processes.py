@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from infernet_node.config import ConfigError, ContainerConfig, parse_config
+from infernet_node.containers import keeping
 from infernet_node.containers.endpoint import endpoints_of
 from infernet_node.containers.process import command_of, environment_of
 from scripts.processes import free_port
 from test.support.node import NodeUnderTest, running_node
+from test.support.waiting import until
 
 SERVER = """
 import json, os, sys
@@ -89,6 +92,25 @@ async def test_a_program_that_is_none(tmp_path: Path) -> None:
     async with running_node(config, tmp_path) as node:
         _, body = await node.get("/health/ready")
         assert body["problems"] == {"containers": "not running: echo"}
+
+
+async def test_one_that_cannot_be_started_at_all_does_not_disturb_the_others(
+    config: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = {"id": "odd", "process": "serve", "port": free_port(), "env": {"WORD": "nul\0"}}
+    config["containers"].append(odd)
+    monkeypatch.setattr(keeping, "_FIRST_PAUSE", 0.01)
+
+    def attempts() -> int:
+        return [line["event"] for line in log].count("container_failed")
+
+    with capture_logs() as log:
+        async with running_node(config, tmp_path) as node:
+            await until(lambda: attempts() > 1, seconds=10)
+            await until(lambda: node.services.is_running("echo"))
+            first, tried = await ask(node), attempts()
+            await until(lambda: attempts() > tried)
+            assert (await ask(node))["pid"] == first["pid"]
 
 
 def test_the_line() -> None:

@@ -88,24 +88,26 @@ class Keeping(ABC):
         pause = _FIRST_PAUSE
         while True:
             began = asyncio.get_running_loop().time()
-            reason: str | None = None
+            failure: Exception | None = None
             status: str | None = None
             try:
                 status = await self._live(container)
-            except NotRunningError as error:
-                reason = str(error)
+            except Exception as error:  # noqa: BLE001 - one's defect must not stop the others
+                failure = error
             finally:
                 self._up.discard(container.id)
             if asyncio.get_running_loop().time() - began > _STEADY:
                 pause = _FIRST_PAUSE
-            _tell(container.id, status, reason, pause)
+            _tell(container.id, status, failure, pause)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _tell(container_id: str, status: str | None, reason: str | None, pause: float) -> None:
+def _tell(container_id: str, status: str | None, failure: Exception | None, pause: float) -> None:
     log = _LOG.bind(container=container_id, restart_in=pause)
-    if reason is None:
+    if failure is None:
         log.warning("container_ended", status=status)
+    elif isinstance(failure, NotRunningError):
+        log.error("container_failed", reason=str(failure))
     else:
-        log.error("container_failed", reason=reason)
+        log.error("container_failed", reason=type(failure).__name__, exc_info=failure)
