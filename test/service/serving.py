@@ -135,7 +135,10 @@ def running(desk: Desk) -> Iterator[Service]:
     thread.start()
     url = f"http://{host}:{port}"
     try:
-        with httpx.Client(base_url=url, timeout=30) as http:
+        # gunicorn closes idle connections after two seconds, and one that is just being closed
+        # takes no request: on a busy machine two may lie that far apart.
+        limits = httpx.Limits(keepalive_expiry=1)
+        with httpx.Client(base_url=url, timeout=30, limits=limits) as http:
             yield Service(url, http, desk, worker, desk.clock)
     finally:
         worker.stop()
