@@ -48,7 +48,10 @@ class Finding:
 
 
 async def examine(config: Config, runtime: str | None) -> list[Finding]:
-    """Checks everything that the node depends on; needs no running node and changes nothing.
+    """Checks everything that the node depends on; needs no running node.
+
+    The store is opened as a node opens it: a file that is missing is made, old tables are brought
+    up to date. Nothing else is changed.
 
     Args:
         runtime: the environment variable ``RUNTIME``.
