@@ -110,7 +110,7 @@ audit: audit-release audit-invariants audit-coverage audit-static audit-symbolic
 audit-release: setup ## The forge tests on the code that is deployed
 	FOUNDRY_PROFILE=release forge test
 
-audit-invariants: setup ## The invariants in 500 runs of 500 calls, where `make test` has 64 of 64
+audit-invariants: setup ## The invariants in 500 runs of 500 calls, where `make test` has 64 of 128
 	FOUNDRY_PROFILE=deep forge test --match-path 'test/contracts/invariant/*'
 
 audit-coverage: setup ## Lines and branches of contracts/ that the forge tests reach
