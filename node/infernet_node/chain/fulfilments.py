@@ -247,7 +247,11 @@ class Fulfilments:
 
     async def of_subscriptions(self, ids: Sequence[int]) -> list[Fulfilment]:
         """Rows of these subscriptions, whatever their stage."""
-        return await self._read(fulfilments_table.c.subscription_id.in_(ids))
+        found: list[Fulfilment] = []
+        for start in range(0, len(ids), _ROWS_AT_ONCE):
+            some = ids[start : start + _ROWS_AT_ONCE]
+            found += await self._read(fulfilments_table.c.subscription_id.in_(some))
+        return found
 
     async def of_delegation(self, delegation_id: int) -> list[Fulfilment]:
         async with self._database.transaction() as connection:

@@ -298,9 +298,10 @@ class Journal:
             return await self._find(connection, *conditions)
 
     async def _find(self, connection: AsyncConnection, *conditions: Any) -> list[Entry]:
+        wanted = (transactions_table.c.lane == self._lane, *conditions)
         rows = await connection.execute(
             select(transactions_table)
-            .where(transactions_table.c.lane == self._lane, *conditions)
+            .where(*wanted)
             .order_by(
                 transactions_table.c.nonce.is_(None),
                 transactions_table.c.nonce,
@@ -308,9 +309,14 @@ class Journal:
             )
         )
         found = rows.all()
+        # Not by the ids found: a deep reorganisation finds more than a statement has parameters.
         signed = await connection.execute(
             select(signatures_table)
-            .where(signatures_table.c.transaction_id.in_([row.id for row in found]))
+            .where(
+                signatures_table.c.transaction_id.in_(
+                    select(transactions_table.c.id).where(*wanted)
+                )
+            )
             .order_by(signatures_table.c.sequence)
         )
         by_transaction: dict[int, list[Row[Any]]] = {}

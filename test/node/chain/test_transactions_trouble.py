@@ -1,5 +1,6 @@
 """Transactions when processes die, pools forget, blocks vanish and others use the key."""
 
+import asyncio
 from contextlib import suppress
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from infernet_node.chain.fees import LOCAL
 from infernet_node.chain.journal import Intent, State
 from infernet_node.chain.rpc import Rpc
 from infernet_node.chain.rpc_errors import TransportError
+from infernet_node.store.database import Database
 from test.node.chain.lane import (
     RECIPIENT,
     Crash,
@@ -21,6 +23,7 @@ from test.node.chain.lane import (
     settle,
 )
 from test.support.anvil import Anvil
+from test.support.sqlite import limit_parameters
 
 POINTS = ("transaction prepared", "transaction signed", "transaction sent")
 
@@ -173,6 +176,30 @@ async def test_a_reorganisation_that_removes_a_final_transaction_brings_it_back(
 
     assert rows[0].state is State.FINAL
     assert received(anvil) == (1 if told else 2)
+
+
+@pytest.mark.parametrize("told", [False, True])
+async def test_a_reorganisation_may_doubt_more_than_a_statement_has_parameters(
+    anvil: Anvil, database: Database, open_lane: OpenLane, told: bool
+) -> None:
+    lane = open_lane()
+    await lane.start()
+    names = [f"payment {number}" for number in range(20)]
+    before = anvil.rpc("evm_snapshot")
+    await asyncio.gather(*(lane.submit(payment(number)) for number in range(len(names))))
+    await settle(lane, anvil, *names)
+    anvil.rpc("evm_revert", before)
+    anvil.rpc("anvil_dropAllTransactions")
+    await limit_parameters(database, len(names) // 2)
+
+    if told:
+        assert sorted(await lane.recheck(0)) == sorted(names)
+    else:  # the next transaction shows it
+        await lane.submit(payment(len(names)))
+    rows = await settle(lane, anvil, *names)
+
+    assert {row.state for row in rows} == {State.FINAL}
+    assert received(anvil) == len(names) + (not told)
 
 
 async def test_an_answer_lost_after_the_send_is_not_a_failure(
