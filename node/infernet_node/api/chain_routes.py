@@ -31,11 +31,10 @@ class ChainRoutes:
         """``GET /api/chain/subscriptions/{id}``: what became of a subscription, and why."""
         chain = self._chain(caller)
         subscription = _subscription(request)
-        interval = request.query_params.get("interval")
-        if interval is not None and _number(interval) is None:
-            raise MalformedError("interval: must be a number from 1")
+        text = request.query_params.get("interval")
+        interval = None if text is None else _interval(text)
         try:
-            found = await chain.history(subscription, _number(interval or ""))
+            found = await chain.history(subscription, interval)
         except UnknownSubscriptionError as error:
             raise NotFoundError(str(error)) from None
         return json_response([history.to_json() for history in found])
@@ -51,9 +50,7 @@ class ChainRoutes:
     async def _command(self, command: Command, request: Request, caller: Caller) -> Response:
         chain = self._chain(caller)
         subscription = _subscription(request)
-        interval = _number(request.path_params["interval"])
-        if not interval:
-            raise MalformedError("interval: must be a number from 1")
+        interval = _interval(request.path_params["interval"])
         try:
             found = await chain.command(command, subscription, interval)
         except UnknownSubscriptionError as error:
@@ -84,6 +81,13 @@ def _subscription(request: Request) -> str:
     if _number(subscription.removeprefix("delegated-")) is None:
         raise MalformedError("id: must be a subscription id, or delegated- and a number")
     return subscription
+
+
+def _interval(text: str) -> int:
+    interval = _number(text)
+    if not interval:
+        raise MalformedError(f"interval: must be a number from 1 to {_LARGEST}")
+    return interval
 
 
 def _number(text: str) -> int | None:

@@ -144,6 +144,14 @@ async def test_the_route_refuses_what_it_cannot_answer(
     assert body["error"]
 
 
+@pytest.mark.parametrize("interval", ["0", "-1", "4294967296", ""])
+async def test_the_route_names_the_range_of_the_interval(tmp_path: Path, interval: str) -> None:
+    async with running_node({}, tmp_path, chain=FakeChain()) as node:
+        got, body = await node.get(f"/api/chain/subscriptions/7?interval={interval}")
+
+    assert (got, body["error"]) == (400, "interval: must be a number from 1 to 4294967295")
+
+
 async def test_the_command_tells_what_an_answer_was_paid(
     chain: Chain, market: Market, paid_node: Node, tmp_path: Path
 ) -> None:
