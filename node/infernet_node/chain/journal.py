@@ -64,6 +64,8 @@ transactions_table = Table(
     Column("data", LargeBinary, nullable=False),
     Column("value", Wei, nullable=False),
     Column("gas", BigInteger, nullable=False),
+    # Null in rows of earlier versions, which simulated what a crash had left unsigned.
+    Column("gas_given", Boolean),
     Column("deadline", BigInteger),
     Column("state", String(16), nullable=False, index=True),
     Column("reason", String(500)),
@@ -126,6 +128,8 @@ class Entry:
     data: bytes
     value: int
     gas: int
+    gas_given: bool
+    """Whether it is what was asked for, so that nobody simulates the transaction."""
     deadline: int | None
     state: State
     reason: str | None
@@ -191,6 +195,7 @@ class Journal:
             "data": intent.data,
             "value": intent.value,
             "gas": gas,
+            "gas_given": intent.gas is not None,
             "deadline": intent.deadline,
             "state": State.PREPARED,
         }
@@ -345,6 +350,7 @@ def _prepared(row_id: int, intent: Intent, gas: int) -> Entry:
         data=intent.data,
         value=intent.value,
         gas=gas,
+        gas_given=intent.gas is not None,
         deadline=intent.deadline,
         state=State.PREPARED,
         reason=None,
@@ -365,6 +371,7 @@ def _entry(row: Row[Any], signatures: Sequence[Row[Any]]) -> Entry:
         data=row.data,
         value=row.value,
         gas=row.gas,
+        gas_given=bool(row.gas_given),
         deadline=row.deadline,
         state=State(row.state),
         reason=row.reason,

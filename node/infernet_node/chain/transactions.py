@@ -340,11 +340,12 @@ class Transactions:
                 return entry
 
     async def _take_up_prepared(self, entry: Entry, seen: Observation) -> None:
-        """Signs what a crash left unsigned, if it is still wanted and still works."""
+        """Signs what a crash left unsigned, if it is still wanted and, as far as anybody asks
+        that, still works."""
         reason = None
         if entry.deadline is not None and seen.head.timestamp >= entry.deadline:
             reason = "its deadline passed before it was signed"
-        else:
+        elif not entry.gas_given:
             try:
                 await self._gas(Intent(entry.reference, entry.to, entry.data, entry.value))
             except RevertError as error:

@@ -28,6 +28,7 @@ def entry(state: State = State.BROADCAST, *signatures: Signed, **fields: Any) ->
         data=b"",
         value=0,
         gas=21_000,
+        gas_given=False,
         deadline=None,
         state=state,
         reason=None,

@@ -263,6 +263,26 @@ async def test_an_error_that_the_operator_allows_is_tried_on_chain_three_times(
     assert len(pipeline.runs) == 1
 
 
+async def test_an_error_that_the_operator_allows_is_after_a_crash_too(
+    chain: Chain, node: Node, pipeline: Pipeline, log: Log
+) -> None:
+    await node.stop()
+    node.wallet = {"allowed_sim_errors": ("REVERTED",), "max_gas_limit": 400_000}
+    await node.start()
+    pipeline.reply = lambda _question: {"raw_output": None}
+    node.die_at = "transaction prepared"
+    subscription_id = chain.ask("?")
+    await node.until(lambda: node.is_dead)
+
+    await node.restart()
+    pattern = f"subscription has exceeded the maximum number of attempts.*{subscription_id}"
+    await node.until(lambda: log.has(pattern))
+
+    (history,) = await node.service.history(str(subscription_id), 1)
+    sent = history.intervals[0].transactions
+    assert [each.reason for each in sent] == ["reverted on chain"] * 3
+
+
 async def test_w_30_three_reverts_give_up_one_interval_and_not_those_after_it(
     chain: Chain, node: Node, pipeline: Pipeline
 ) -> None:

@@ -19,6 +19,7 @@ ENTRY = Entry(
     data=b"",
     value=0,
     gas=21_000,
+    gas_given=False,
     deadline=None,
     state=State.PREPARED,
     reason=None,

@@ -14,6 +14,7 @@ from infernet_node.chain.rpc_errors import TransportError
 from infernet_node.store.database import Database
 from test.node.chain.lane import (
     RECIPIENT,
+    REVERTS,
     Crash,
     OpenLane,
     mined_transactions,
@@ -74,6 +75,29 @@ async def test_an_unsigned_intent_whose_time_has_passed_is_not_sent_after_a_cras
     entry = await recovered.find("payment 0")
     assert entry is not None
     assert (entry.state, entry.nonce) == (State.FAILED, None)
+
+
+async def test_an_intent_that_is_not_simulated_is_not_after_a_crash_either(
+    anvil: Anvil, account: LocalAccount, open_lane: OpenLane
+) -> None:
+    anvil.rpc("anvil_setCode", REVERTS, "0x5f5ffd")
+
+    def die(reached: str) -> None:
+        if reached == "transaction prepared":
+            raise Crash
+
+    lane = open_lane(reached=die)
+    await lane.start()
+    with suppress(Crash):
+        await lane.submit(Intent("pay", REVERTS, gas=100_000))
+
+    recovered = open_lane()
+    await recovered.start()
+    await recovered.poll()
+    (entry,) = await settle(recovered, anvil, "pay")
+
+    assert (entry.state, entry.reason) == (State.FAILED, "reverted on chain")
+    assert mined_transactions(anvil, account) == 1
 
 
 async def test_a_transaction_that_the_pool_dropped_is_sent_again(
