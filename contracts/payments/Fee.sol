@@ -49,13 +49,13 @@ contract Fee is Ownable {
     }
 
     /// @dev Keeps the recipient in step
-    function _initializeOwner(address newOwner) internal override {
+    function _initializeOwner(address newOwner) internal virtual override {
         super._initializeOwner(newOwner);
         recipient = newOwner;
     }
 
     /// @dev Keeps the recipient in step
-    function _setOwner(address newOwner) internal override {
+    function _setOwner(address newOwner) internal virtual override {
         super._setOwner(newOwner);
         recipient = newOwner;
     }

@@ -158,7 +158,9 @@ contract Wallet is Ownable, Coordinated {
         if (amount > locked) revert InsufficientFunds();
 
         lockedBalance[token] = locked - amount;
-        allowance[spender][token] = allowance[spender][token].saturatingAdd(amount);
+        uint256 allowed = allowance[spender][token];
+        bool overflows = amount > type(uint256).max - allowed;
+        allowance[spender][token] = overflows ? type(uint256).max : allowed + amount;
         emit Escrow(spender, token, amount, false);
     }
 

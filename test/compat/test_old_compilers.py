@@ -1,4 +1,4 @@
-"""The contracts compile with the compilers that projects of infernet-sdk v1 pin, and older ones."""
+"""The contracts compile with what projects of infernet-sdk v1 pin: a compiler, and a Solady."""
 
 import json
 import os
@@ -18,15 +18,19 @@ pytestmark = pytest.mark.timeout(900)
 FORGE = Path(sys.executable).parent / "forge"
 CONTRACTS = ROOT / "contracts"
 OLDEST = "0.8.13"
-COMPILERS = [(OLDEST, "london"), ("0.8.19", "paris")]
-"""Each with the newest version of the EVM that it knows."""
+OLD_SOLADY = "solady-0.0.201"
+"""Of the time of infernet-sdk v1."""
+COMPILERS = [(OLDEST, "london", "solady"), ("0.8.19", "paris", OLD_SOLADY)]
+"""Each with the newest version of the EVM that it knows, and the package that Solady comes from."""
 MOST_CODE = 24_576
 """Bytes of code that a contract may have (EIP-170)."""
 
-each_compiler = pytest.mark.parametrize(("version", "evm"), COMPILERS)
+each_compiler = pytest.mark.parametrize(("version", "evm", "solady"), COMPILERS)
 
 
-def compiled(folder: Path, version: str, evm: str, *, ir: bool = False) -> dict[str, list[Any]]:
+def compiled(
+    folder: Path, version: str, evm: str, solady: str, *, ir: bool = False
+) -> dict[str, list[Any]]:
     """Has forge build ``contracts/`` into a folder; returns the artifacts of each source file."""
     done = subprocess.run(
         [FORGE, "build", "contracts"],
@@ -37,6 +41,7 @@ def compiled(folder: Path, version: str, evm: str, *, ir: bool = False) -> dict[
             "FOUNDRY_PROFILE": "default",
             "FOUNDRY_EVM_VERSION": evm,
             "FOUNDRY_VIA_IR": json.dumps(ir),
+            "FOUNDRY_REMAPPINGS": f"solady/=node_modules/{solady}/src/",
             "FOUNDRY_OUT": str(folder / "out"),
             "FOUNDRY_CACHE_PATH": str(folder / "cache"),
         },
@@ -53,8 +58,11 @@ def compiled(folder: Path, version: str, evm: str, *, ir: bool = False) -> dict[
     return artifacts
 
 
-def check(artifacts: dict[str, list[Any]], version: str, evm: str, *, ir: bool = False) -> None:
+def check(
+    artifacts: dict[str, list[Any]], version: str, evm: str, solady: str, *, ir: bool = False
+) -> None:
     """Every source was compiled, as it was asked for, to code that can be deployed."""
+    assert f"node_modules/{solady}/src/auth/Ownable.sol" in artifacts
     for source in CONTRACTS.rglob("*.sol"):
         for artifact in artifacts[str(source.relative_to(ROOT))]:
             metadata = artifact["metadata"]
@@ -65,14 +73,16 @@ def check(artifacts: dict[str, list[Any]], version: str, evm: str, *, ir: bool =
 
 
 @each_compiler
-def test_the_contracts_compile(version: str, evm: str, tmp_path: Path) -> None:
-    check(compiled(tmp_path, version, evm), version, evm)
+def test_the_contracts_compile(version: str, evm: str, solady: str, tmp_path: Path) -> None:
+    check(compiled(tmp_path, version, evm, solady), version, evm, solady)
 
 
 @pytest.mark.e2e
 @each_compiler
-def test_the_contracts_compile_through_the_ir(version: str, evm: str, tmp_path: Path) -> None:
-    check(compiled(tmp_path, version, evm, ir=True), version, evm, ir=True)
+def test_the_contracts_compile_through_the_ir(
+    version: str, evm: str, solady: str, tmp_path: Path
+) -> None:
+    check(compiled(tmp_path, version, evm, solady, ir=True), version, evm, solady, ir=True)
 
 
 def test_the_oldest_compiler_that_the_contracts_admit_is_tried() -> None:

@@ -6,6 +6,7 @@ import {Vm} from "forge-std/Vm.sol";
 import {SafeTransferLib} from "solady/utils/SafeTransferLib.sol";
 import {Coordinator} from "../../contracts/Coordinator.sol";
 import {Wallet} from "../../contracts/payments/Wallet.sol";
+import {WalletFactory} from "../../contracts/payments/WalletFactory.sol";
 import {Payments} from "./support/Payments.sol";
 import {Terms} from "./support/RecordingConsumer.sol";
 import {QuirkyToken, TestToken} from "./support/Tokens.sol";
@@ -20,6 +21,23 @@ contract CoordinatorPaymentTest is Payments {
         _assertBalances(NATIVE, 0.1022 ether, 0, 0.8978 ether, 0);
         assertEq(consumerWallet.allowance(address(consumer), NATIVE), 0);
         assertEq(consumer.deliveryCount(), 1);
+    }
+
+    /// @dev Wallets state their origin, the registry of fees its terms, and the wallet pays both at once: whoever
+    ///      mocks one of the single questions changes nothing
+    function test_DeliveryAsksOnceForWhatWasAskedOneByOne() public {
+        _fundConsumer(NATIVE, 1 ether);
+        uint32 id = consumer.subscribe(_paid(NATIVE, 1 ether));
+        vm.mockCallRevert(
+            address(factory), abi.encodeCall(WalletFactory.isValidWallet, address(nodeWallet)), ""
+        );
+        vm.mockCallRevert(address(fee), abi.encodeCall(fee.FEE, ()), "");
+        vm.mockCallRevert(address(fee), abi.encodeCall(fee.FEE_RECIPIENT, ()), "");
+        vm.mockCallRevert(address(consumerWallet), abi.encodePacked(Wallet.cTransfer.selector), "");
+
+        _deliverPaid(alice, id, 1);
+
+        _assertBalances(NATIVE, 0.1022 ether, 0, 0.8978 ether, 0);
     }
 
     function test_PaysProtocolAndNodeInTokens() public {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.24;
 
+import {StdAssertions} from "forge-std/StdAssertions.sol";
 import {Test} from "forge-std/Test.sol";
 import {Coordinator, ProofRequest, Subscription} from "infernet-sdk/Coordinator.sol";
 import {EIP712Coordinator} from "infernet-sdk/src/EIP712Coordinator.sol";
@@ -18,11 +19,14 @@ import {WalletFactory} from "infernet-sdk/payments/WalletFactory.sol";
 import {LibDeploy} from "infernet-sdk/test/lib/LibDeploy.sol";
 import {LibSign} from "infernet-sdk/test/lib/LibSign.sol";
 import {Coordinated} from "infernet-sdk/utility/Coordinated.sol";
+import {Records, SubscriptionRecord} from "infernet-sdk/utility/Records.sol";
 import {Reader} from "infernet-sdk/utility/Reader.sol";
 import {PrintedSample} from "./support/PrintedSample.sol";
 
 /// @notice Consumer, coordinator and allowlist in one, with errors and names that third parties declare
 contract EverythingAtOnce is CallbackConsumer, EIP712Coordinator, Allowlist {
+    using Records for SubscriptionRecord;
+
     error TransferFailed();
     error InsufficientFunds();
     error InsufficientAllowance();
@@ -53,9 +57,91 @@ contract EverythingAtOnce is CallbackConsumer, EIP712Coordinator, Allowlist {
     /// @dev A name of the consumer's own, as an allowlist's author may choose it
     function _setAllowed(address, bool) private pure {}
 
-    /// @dev Members that derived coordinators use
-    function members(uint32 subscriptionId) external view returns (address owner, uint256 share) {
-        return (subscriptions[subscriptionId].owner, _calculateFee(1 ether, 511));
+    /// @dev Members that derived coordinators use. Stored terms are packed: as the struct, they are read
+    function members(uint32 subscriptionId)
+        external
+        view
+        returns (address owner, Subscription memory terms, uint256 share)
+    {
+        SubscriptionRecord storage record = subscriptions[subscriptionId];
+        return (record.owner, record.read(), _calculateFee(1 ether, 511));
+    }
+
+    function _receiveCompute(
+        uint32 subscriptionId,
+        uint32 interval,
+        uint16 redundancy,
+        address node,
+        bytes calldata input,
+        bytes calldata output,
+        bytes calldata proof,
+        bytes32 containerId,
+        uint256 index
+    ) internal override onlyAllowedNode(node) {}
+}
+
+/// @notice Heirs of what is seldom inherited from
+contract LoggedFee is Fee {
+    event OwnerIs(address owner);
+
+    constructor() Fee(msg.sender, 500) {}
+
+    function _initializeOwner(address newOwner) internal override {
+        super._initializeOwner(newOwner);
+        emit OwnerIs(newOwner);
+    }
+
+    function _setOwner(address newOwner) internal override {
+        super._setOwner(newOwner);
+        emit OwnerIs(newOwner);
+    }
+}
+
+contract OpenWallet is Wallet {
+    constructor(Registry registry) Wallet(registry, msg.sender) {}
+
+    function empty(address token) external onlyOwner {
+        _transferToken(token, msg.sender, _getUnlockedBalance(token));
+    }
+}
+
+contract NoteBook is Inbox {
+    constructor(Registry registry) Inbox(registry) {}
+
+    function note(bytes calldata text) external returns (uint256 index) {
+        return _write("notes", msg.sender, 0, 0, text, text, text);
+    }
+}
+
+/// @notice A consumer that asserts, as those of tests do
+contract AssertingConsumer is CallbackConsumer, StdAssertions {
+    constructor(address registry) CallbackConsumer(registry) {}
+
+    /// @dev By the names of the parameters, which a caller may use too
+    function ask(bytes memory question) external returns (uint32) {
+        return _requestCompute({
+            containerId: "c",
+            inputs: question,
+            redundancy: 1,
+            paymentToken: address(0),
+            paymentAmount: 0,
+            wallet: address(0),
+            verifier: address(0)
+        });
+    }
+
+    function _receiveCompute(
+        uint32,
+        uint32,
+        uint16,
+        address,
+        bytes calldata,
+        bytes calldata output,
+        bytes calldata,
+        bytes32,
+        uint256
+    ) internal override {
+        assertEq(output, "answer");
     }
 }
 
@@ -145,10 +231,57 @@ contract SourceTest is Test {
         Registry registry = new Registry(address(0), address(0), address(0), address(0), address(0));
         EverythingAtOnce everything = new EverythingAtOnce(address(registry));
         everything.createSubscription("c", 1, 0, 1, false, address(0), 0, address(0), address(0));
-        (address owner, uint256 share) = everything.members(1);
+        (address owner, Subscription memory terms, uint256 share) = everything.members(1);
         assertEq(owner, address(this));
+        assertEq(abi.encode(terms), abi.encode(everything.getSubscription(1)));
         assertEq(share, 0.0511 ether);
     }
+
+    function test_MembersForOtherHeirs() public {
+        Registry registry = new Registry(address(this), address(0), address(0), address(0), address(0));
+        LoggedFee fee = new LoggedFee();
+        vm.expectEmit(address(fee));
+        emit LoggedFee.OwnerIs(address(1));
+        fee.transferOwnership(address(1));
+        assertEq(fee.FEE_RECIPIENT(), address(1));
+
+        OpenWallet wallet = new OpenWallet(registry);
+        deal(address(wallet), 1 ether);
+        wallet.empty(address(0));
+        assertEq(address(wallet).balance, 0);
+
+        NoteBook book = new NoteBook(registry);
+        assertEq(book.note("text"), 0);
+        assertEq(book.read("notes", address(this), 0).output, "text");
+    }
+
+    function test_ArgumentsHaveTheirNames() public {
+        (Registry registry, EIP712Coordinator coordinator,,,,) =
+            LibDeploy.deployContracts(address(this), vm.getNonce(address(this)), address(1), 500);
+        AssertingConsumer consumer = new AssertingConsumer(address(registry));
+        uint32 id = consumer.ask("question");
+        vm.expectRevert("assertion failed: 0x6f74686572 != 0x616e73776572");
+        coordinator.deliverCompute({
+            subscriptionId: id,
+            deliveryInterval: 1,
+            input: "",
+            output: "other",
+            proof: "",
+            nodeWallet: address(0)
+        });
+        coordinator.deliverCompute({
+            subscriptionId: id,
+            deliveryInterval: 1,
+            input: "",
+            output: "answer",
+            proof: "",
+            nodeWallet: address(0)
+        });
+        assertEq(coordinator.redundancyCount(keccak256(abi.encode(id, uint32(1)))), 1);
+    }
+
+    /// @dev Withdrawals come here
+    receive() external payable {}
 
     function test_QualifiedErrorsAreReachable() public {
         EverythingAtOnce everything = new EverythingAtOnce(

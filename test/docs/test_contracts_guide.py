@@ -95,18 +95,22 @@ def run(folder: Path, *command: str | Path, **env: str) -> str:
     return done.stdout
 
 
+def install(libraries: Path) -> None:
+    """Puts this repository, solady and forge-std where a project has its libraries."""
+    wanted = re.compile(r"(contracts|test/contracts/lib)/.*\.sol|foundry\.toml")
+    for path in filter(wanted.fullmatch, tracked()):
+        target = libraries / "infernet-tgi" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, target)
+    shutil.copytree(SOLADY, libraries / "solady" / "src")
+    shutil.copytree(FORGE_STD, libraries / "forge-std" / "src")
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Foundry project made of the page's files, with what the page wants in lib/."""
     folder = tmp_path_factory.mktemp("project")
-    (folder / "lib" / "infernet-tgi").mkdir(parents=True)
-    wanted = re.compile(r"(contracts|test/contracts/lib)/.*\.sol|foundry\.toml")
-    for path in filter(wanted.fullmatch, tracked()):
-        target = folder / "lib" / "infernet-tgi" / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / path, target)
-    shutil.copytree(SOLADY, folder / "lib" / "solady" / "src")
-    shutil.copytree(FORGE_STD, folder / "lib" / "forge-std" / "src")
+    install(folder / "lib")
     for title in ("A project of your own", "A first consumer", "The sample of Infernet's guide"):
         guide.write(guide.section(title).split("### Tested by pytest")[0], folder)
     (folder / "test" / "Samples.t.sol").write_text(SAMPLES)
@@ -169,6 +173,47 @@ def test_both_prefixes_of_infernet_sdk_lead_to_the_contracts(project: Path) -> N
         assert remapped[f"infernet-sdk/{folder}/"] == f"lib/infernet-tgi/contracts/{folder}/"
     for file in (path.name for path in CONTRACTS.glob("*.sol")):
         assert remapped[f"infernet-sdk/{file}"] == f"lib/infernet-tgi/contracts/{file}"
+
+
+OLD_PROJECT = """
+pragma solidity ^0.8.13;
+
+import {Script} from "forge-std/Script.sol";
+import {CallbackConsumer} from "infernet-sdk/consumer/Callback.sol";
+import {SubscriptionConsumer} from "infernet-sdk/src/consumer/Subscription.sol";
+import {LibDeploy} from "infernet-sdk/test/lib/LibDeploy.sol";
+import {Ownable} from "solady/auth/Ownable.sol";
+
+contract Callback is CallbackConsumer, Ownable {
+    constructor(address registry) CallbackConsumer(registry) {}
+}
+
+contract Scheduled is SubscriptionConsumer {
+    constructor(address registry) SubscriptionConsumer(registry) {}
+}
+
+contract Deploy is Script {
+    function run() external {
+        LibDeploy.deployContracts(msg.sender, vm.getNonce(msg.sender), msg.sender, 500);
+    }
+}
+"""
+"""Imports as projects of infernet-sdk have them, by all three prefixes."""
+
+
+def test_a_project_keeps_its_imports_of_infernet_sdk(tmp_path: Path) -> None:
+    install(tmp_path / "lib")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "Old.sol").write_text(OLD_PROJECT)
+
+    solc = str(ROOT / "scripts" / "solc.js")
+    run(tmp_path, BIN / "forge", "build", FOUNDRY_SOLC=solc, FOUNDRY_OPTIMIZER="true")
+
+    assert {path.stem for path in (tmp_path / "out" / "Old.sol").iterdir()} == {
+        "Callback",
+        "Deploy",
+        "Scheduled",
+    }
 
 
 def test_the_samples_pass_their_pytest_tests_in_a_project_of_ones_own(
