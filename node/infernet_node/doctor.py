@@ -20,7 +20,7 @@ from infernet_node.containers.endpoint import Endpoint, endpoints_of
 from infernet_node.fleet.broker import Broker, BrokerError
 from infernet_node.fleet.brokers import BrokerMissingError, broker_of
 from infernet_node.fleet.messages import Message, Topic
-from infernet_node.store.database import Database, StoreError
+from infernet_node.store.database import Database, StoreError, StoreNotReadyError
 
 _SKEW = 60
 """Seconds that the newest block may differ from this machine's clock on a live chain."""
@@ -50,8 +50,7 @@ class Finding:
 async def examine(config: Config, runtime: str | None) -> list[Finding]:
     """Checks everything that the node depends on; needs no running node.
 
-    The store is opened as a node opens it: a file that is missing is made, old tables are brought
-    up to date. Nothing else is changed.
+    Changes nothing: a store that is missing, or of an earlier version, is left to the node.
 
     Args:
         runtime: the environment variable ``RUNTIME``.
@@ -68,7 +67,11 @@ async def examine(config: Config, runtime: str | None) -> list[Finding]:
 
 async def _store(config: Config) -> AsyncIterator[Finding]:
     try:
-        database = await Database.open(config.store_url)
+        database = await Database.open_to_read(config.store_url)
+    except StoreNotReadyError as error:
+        # A node that starts sees to it.
+        yield Finding("store", str(error))
+        return
     except StoreError as error:
         yield Finding("store", str(error), "set store.url, or make the folder writable")
         return

@@ -16,7 +16,7 @@ def explain(config: Config, subscription: str, interval: int | None) -> str:
         interval: only this one; by default all.
 
     Raises:
-        StoreError: if the store cannot be opened.
+        StoreError: if the store cannot be opened, or no node of this version has used it yet.
         UnknownSubscriptionError: if it has no row of the subscription.
     """
     return "\n".join(_lines(subscription, asyncio.run(_read(config, subscription, interval))))
@@ -25,7 +25,7 @@ def explain(config: Config, subscription: str, interval: int | None) -> str:
 async def _read(
     config: Config, subscription: str, interval: int | None
 ) -> Sequence[SubscriptionHistory]:
-    database = await Database.open(config.store_url)
+    database = await Database.open_to_read(config.store_url)
     try:
         return await history_of(database, subscription, interval)
     finally:

@@ -1,12 +1,14 @@
 """One door to the database, whichever it is."""
 
 import asyncio
+import os
 import sqlite3
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import CursorResult, MetaData, create_engine, event
+from sqlalchemy import Connection, CursorResult, MetaData, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -15,7 +17,12 @@ from sqlalchemy.pool import StaticPool
 from infernet_node.metrics import Metrics
 from infernet_node.store.cancellation import to_the_end
 from infernet_node.store.group_commit import GroupCommit
-from infernet_node.store.migrations import MigrationError, migrate
+from infernet_node.store.migrations import (
+    MigrationError,
+    NotMigratedError,
+    migrate,
+    require_up_to_date,
+)
 from infernet_node.store.sqlite_thread import SqliteThread, Work
 from infernet_node.store.trouble import trouble_named
 
@@ -37,6 +44,12 @@ class StoreError(Exception):
     """There is no usable database at the URL; says why, without a password."""
 
     code = "store_unusable"
+
+
+class StoreNotReadyError(StoreError):
+    """What only wants to read comes before the first node of this version; says what to do."""
+
+    code = "store_not_ready"
 
 
 class Database:
@@ -66,26 +79,46 @@ class Database:
         Raises:
             StoreError: if there is no usable database.
         """
-        try:
-            return await cls._open(url, metrics or Metrics())
-        except (SQLAlchemyError, sqlite3.Error, ImportError, OSError, MigrationError) as error:
-            reason = getattr(error, "orig", None) or error
-            raise StoreError(f"{_without_password(url)} cannot be opened: {reason}") from error
+        with _trouble_told(url):
+            # Parameters hold what callers ask, which is nothing for a log.
+            parsed, thread = make_url(url), None
+            if parsed.get_backend_name() == "sqlite":
+                _require_usable_file(parsed.database)
+                engine = create_async_engine(url, **_ONE_CONNECTION)
+                event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+                thread = _thread_for(parsed)
+            else:
+                engine = _server_engine(parsed)
+            return await cls._connected(engine, migrate, metrics or Metrics(), thread)
 
     @classmethod
-    async def _open(cls, url: str, metrics: Metrics) -> Self:
-        # Parameters hold what callers ask, which is nothing for a log.
-        parsed, thread = make_url(url), None
-        if parsed.get_backend_name() == "sqlite":
-            _require_usable_file(parsed.database)
-            engine = create_async_engine(url, **_ONE_CONNECTION)
-            event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-            thread = _thread_for(parsed)
-        else:
-            engine = _server_engine(parsed)
+    async def open_to_read(cls, url: str) -> Self:
+        """Connects to what a node has made; makes nothing, and changes nothing.
+
+        Args:
+            url: as of :meth:`open`.
+
+        Raises:
+            StoreNotReadyError: if no node of this version has made it yet.
+            StoreError: if there is no usable database.
+        """
+        with _trouble_told(url):
+            parsed = make_url(url)
+            is_file = parsed.get_backend_name() == "sqlite"
+            engine = _reading_engine(parsed) if is_file else _server_engine(parsed)
+            return await cls._connected(engine, require_up_to_date, Metrics())
+
+    @classmethod
+    async def _connected(
+        cls,
+        engine: AsyncEngine,
+        prepare: Callable[[Connection], None],
+        metrics: Metrics,
+        thread: SqliteThread | None = None,
+    ) -> Self:
         try:
             async with engine.begin() as connection:
-                await connection.run_sync(migrate)
+                await connection.run_sync(prepare)
         except BaseException:
             await engine.dispose()
             raise
@@ -160,6 +193,22 @@ def _server_engine(url: URL) -> AsyncEngine:
     )
 
 
+def _reading_engine(url: URL) -> AsyncEngine:
+    path = Path(url.database or "").resolve()
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise FileNotFoundError(f"{path.parent} is no folder that can be written to")
+    if not path.exists():
+        raise NotMigratedError("there is none yet; infernet-node run makes it")
+    # Not mode=ro, which cannot tidy up and so leaves files beside this one.
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as connection:
+        _require_sound(connection)
+    engine = create_async_engine(
+        url.set(database=path.as_uri(), query={"mode": "rw", "uri": "true"}), **_ONE_CONNECTION
+    )
+    event.listen(engine.sync_engine, "connect", _forbid_writing)
+    return engine
+
+
 def _thread_for(url: URL) -> SqliteThread | None:
     # A database in memory is its connection's own.
     if not url.database or url.database == ":memory:":
@@ -178,15 +227,36 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.close()
 
 
+def _forbid_writing(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA query_only = ON")
+    cursor.close()
+
+
 def _require_usable_file(path: str | None) -> None:
-    # aiosqlite's thread of a connection that failed may outlive the event loop, and then says so
-    # on standard error. So we fail before there is one.
     if path and path != ":memory:":
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
-            (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            if finding != "ok":
-                raise sqlite3.DatabaseError(f"the file is damaged ({finding}); restore a copy")
+            _require_sound(connection)
+
+
+def _require_sound(connection: sqlite3.Connection) -> None:
+    # aiosqlite's thread of a connection that failed may outlive the event loop, and then says so
+    # on standard error. So we fail before there is one.
+    (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if finding != "ok":
+        raise sqlite3.DatabaseError(f"the file is damaged ({finding}); restore a copy")
+
+
+@contextmanager
+def _trouble_told(url: str) -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error, ImportError, OSError, MigrationError) as error:
+        if isinstance(error, NotMigratedError):
+            raise StoreNotReadyError(f"{_without_password(url)}: {error}") from None
+        reason = getattr(error, "orig", None) or error
+        raise StoreError(f"{_without_password(url)} cannot be opened: {reason}") from error
 
 
 def _without_password(url: str) -> str:

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from infernet_node.chain.history import UnknownSubscriptionError
 from infernet_node.cli import main
+from infernet_node.store.database import Database
 from infernet_protocol.subscription import ZERO_ADDRESS
 from test.node.chain.market import PRICE, Market, Terms
 from test.node.chain.world import CONTAINER, REQUESTER, Chain, Node, Pipeline
@@ -121,13 +122,20 @@ async def test_the_command_needs_no_running_node(chain: Chain, node: Node, tmp_p
     ],
 )
 def test_the_command_says_what_is_wrong(tmp_path: Path, subscription: str, expected: str) -> None:
+    store = f"sqlite+aiosqlite:///{tmp_path / 'node.sqlite'}"
+    asyncio.run(made(store))
     config = tmp_path / "config.json"
-    config.write_text(json.dumps({"log": {"path": str(tmp_path / "node.log")}}))
+    config.write_text(json.dumps({"store": {"url": store}}))
 
     said = CliRunner().invoke(main, ["why", "--config", str(config), subscription])
 
     assert said.exit_code == 1
     assert expected in said.output
+
+
+async def made(store: str) -> None:
+    """What a node that has run leaves."""
+    await (await Database.open(store)).close()
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,28 @@ class MigrationError(Exception):
     """The tables are of a state from which there is no way to the present one."""
 
 
+class NotMigratedError(MigrationError):
+    """A node of this version that starts makes the tables, or brings them up to date."""
+
+
+def require_up_to_date(connection: Connection) -> None:
+    """Looks at the state of the tables, and changes nothing.
+
+    Raises:
+        NotMigratedError: if no node of this version has been here yet.
+        MigrationError: if none can work with them.
+    """
+    found = _found(connection)
+    if not found:
+        raise NotMigratedError("no node has used it yet; infernet-node run makes its tables")
+    if found != HEAD:
+        raise NotMigratedError(
+            f"its tables are of an earlier version (step {found}, here {HEAD}); as long as a node "
+            "of that version runs use its infernet-node, and infernet-node run of this one brings "
+            "them up to date"
+        )
+
+
 def migrate(connection: Connection) -> None:
     """Brings the tables up to date in one transaction, which the caller commits.
 
@@ -29,15 +51,21 @@ def migrate(connection: Connection) -> None:
     if MigrationContext.configure(connection).get_current_heads() == (HEAD,):
         return
     _lock(connection)
-    found = MigrationContext.configure(connection).get_current_heads()
-    if found and found[0] > HEAD:
-        raise MigrationError(f"a newer node (step {found[0]}) has used it; run that version")
-    if not found and inspect(connection).has_table("jobs"):
-        raise MigrationError("it holds tables of an unreleased version; remove them or it")
+    _found(connection)
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.attributes["connection"] = connection
     command.upgrade(config, HEAD)
+
+
+def _found(connection: Connection) -> str | None:
+    """Returns the step that the tables are at, ``None`` if there are none."""
+    found = next(iter(MigrationContext.configure(connection).get_current_heads()), None)
+    if found and found > HEAD:
+        raise MigrationError(f"a newer node (step {found}) has used it; run that version")
+    if not found and inspect(connection).has_table("jobs"):
+        raise MigrationError("it holds tables of an unreleased version; remove them or it")
+    return found
 
 
 def _lock(connection: Connection) -> None:
