@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from infernet_node.store.database import Database
+from infernet_node.store import postgresql
+from infernet_node.store.database import Database, StoreError
 from test.support.brokers import wire_to
 from test.support.postgres import schema_url
 
@@ -186,6 +187,43 @@ async def test_a_server_that_is_not_there_is_trouble_that_passes() -> None:
         wire.mend()
         await ask(database)
         await database.close()
+
+
+async def test_a_server_that_is_silent_is_trouble_that_passes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever is asked of it: a statement, whether it is there, a connection, a good-bye."""
+    monkeypatch.setattr(postgresql, "SILENCE", 1.0)
+    async with schema_url() as url, wire_to(url) as wire:
+        database = await Database.open(wire.url(url))
+
+        async def ask_twice() -> None:
+            async with database.transaction() as connection:
+                await connection.execute(text("SELECT 1"))
+                wire.stall()
+                await connection.execute(text("SELECT 1"))
+
+        with pytest.raises(OperationalError):
+            await ask_twice()
+        wire.mend()
+        await ask(database)
+        wire.stall()
+        with pytest.raises(OperationalError):
+            await ask(database)
+        wire.mend()
+        await ask(database)
+        wire.stall()
+        await database.close()
+
+
+async def test_a_server_that_is_silent_at_the_start_is_no_usable_store(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(postgresql, "SILENCE", 0.2)
+    async with schema_url() as url, wire_to(url) as wire:
+        wire.stall()
+        with pytest.raises(StoreError, match="cannot be opened"):
+            await Database.open(wire.url(url))
 
 
 async def test_a_wrong_statement_is_none() -> None:

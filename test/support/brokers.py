@@ -35,6 +35,7 @@ class Wire:
 
     port: int
     accepts: bool = True
+    _flows: asyncio.Event = field(default_factory=asyncio.Event)
     _links: set[asyncio.StreamWriter] = field(default_factory=set)
 
     def cut(self) -> None:
@@ -43,8 +44,13 @@ class Wire:
         for link in self._links:
             link.transport.abort()
 
+    def stall(self) -> None:
+        """Holds everything back, of connections that are there and of new ones, until mended."""
+        self._flows.clear()
+
     def mend(self) -> None:
         self.accepts = True
+        self._flows.set()
 
     def url(self, url: str) -> str:
         """The same server, reached through the wire."""
@@ -68,7 +74,9 @@ async def wire_to(url: str) -> AsyncIterator[Wire]:
             far_reader, far_writer = await asyncio.open_connection(parts.hostname, parts.port)
             ends.add(far_writer)
             wire._links.add(far_writer)
-            await asyncio.gather(_pass_on(reader, far_writer), _pass_on(far_reader, writer))
+            await asyncio.gather(
+                _pass_on(reader, far_writer, wire._flows), _pass_on(far_reader, writer, wire._flows)
+            )
         finally:
             for end in ends:
                 end.transport.abort()
@@ -76,18 +84,23 @@ async def wire_to(url: str) -> AsyncIterator[Wire]:
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     wire = Wire(server.sockets[0].getsockname()[1])
+    wire.mend()
     async with server:
         try:
             yield wire
         finally:
+            wire.mend()
             wire.cut()
     # Their tasks have to hear of it while there is a loop.
     await until(lambda: not wire._links)
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pass_on(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flows: asyncio.Event
+) -> None:
     with suppress(OSError):
         while piece := await reader.read(2**16):
+            await flows.wait()
             writer.write(piece)
             await writer.drain()
     writer.close()

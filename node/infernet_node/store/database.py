@@ -23,6 +23,7 @@ from infernet_node.store.migrations import (
     migrate,
     require_up_to_date,
 )
+from infernet_node.store.postgresql import PATIENT, server_engine
 from infernet_node.store.sqlite_thread import SqliteThread, Work
 from infernet_node.store.trouble import trouble_named
 
@@ -88,7 +89,7 @@ class Database:
                 event.listen(engine.sync_engine, "connect", _prepare_sqlite)
                 thread = _thread_for(parsed)
             else:
-                engine = _server_engine(parsed)
+                engine = server_engine(parsed)
             return await cls._connected(engine, migrate, metrics or Metrics(), thread)
 
     @classmethod
@@ -105,7 +106,7 @@ class Database:
         with _trouble_told(url):
             parsed = make_url(url)
             is_file = parsed.get_backend_name() == "sqlite"
-            engine = _reading_engine(parsed) if is_file else _server_engine(parsed)
+            engine = _reading_engine(parsed) if is_file else server_engine(parsed)
             return await cls._connected(engine, require_up_to_date, Metrics())
 
     @classmethod
@@ -118,7 +119,9 @@ class Database:
     ) -> Self:
         try:
             async with engine.begin() as connection:
-                await connection.run_sync(prepare)
+                # Tables may take their time to be changed, or others to change them.
+                patient = await connection.execution_options(**{PATIENT: True})
+                await patient.run_sync(prepare)
         except BaseException:
             await engine.dispose()
             raise
@@ -179,18 +182,6 @@ async def _asked(question: Coroutine[Any, Any, T]) -> T:
     """Awaits the database's answer to the end."""
     with trouble_named():
         return await to_the_end(question)
-
-
-def _server_engine(url: URL) -> AsyncEngine:
-    # Our addition to the URL: where in a database that others use too the tables are.
-    schema = url.query.get("schema")
-    settings = {"server_settings": {"search_path": schema}} if schema else {}
-    return create_async_engine(
-        url.difference_update_query(["schema"]),
-        pool_pre_ping=True,
-        hide_parameters=True,
-        connect_args=settings,
-    )
 
 
 def _reading_engine(url: URL) -> AsyncEngine:
