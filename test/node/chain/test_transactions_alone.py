@@ -27,7 +27,7 @@ NEEDED = {
     *(f"infernet_node.chain.{name}" for name in ("journal", "lifecycle", "metrics", "nonce")),
     *(f"infernet_node.chain.{name}" for name in ("open_rows", "patience", "requests", "rpc")),
     *(f"infernet_node.chain.{name}" for name in ("rpc_errors", "sending", "signing", "slots")),
-    *(f"infernet_node.chain.{name}" for name in ("stages", "transactions")),
+    *(f"infernet_node.chain.{name}" for name in ("stages", "transactions", "values")),
 }
 """Requests, prices, signatures: nothing of REST, containers, subscriptions, configuration."""
 STORE = "infernet_node.store"
