@@ -4,9 +4,19 @@ import signal
 import sys
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # A run in the background of a shell ignores Ctrl-C, and so would every process that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+settings.register_profile(
+    "unhurried",
+    settings.default,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("unhurried")
 
 # Taken before any test module is imported.
 RECURSION_LIMIT = sys.getrecursionlimit()

@@ -59,7 +59,7 @@ LIKELY_JOBS = st.fixed_dictionaries(
 SHARED_SERVICE = settings(
     deadline=None,
     max_examples=150,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

@@ -52,7 +52,9 @@ def calls(draw: st.DrawFn) -> tuple[str, Any]:
 
 
 @settings(
-    deadline=None, max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=400,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(call=calls())
 def test_any_body(http: httpx.Client, call: tuple[str, Any]) -> None:

@@ -79,7 +79,9 @@ def test_refusal(service: Service, content: bytes, status: int) -> None:
 
 
 @settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     before=st.sampled_from([b"", GET, HEAD, CHUNKED, OF_LENGTH % len(JOB), OF_LENGTH % 20]),
@@ -96,7 +98,9 @@ def test_any_bytes(service: Service, before: bytes, content: bytes) -> None:
 
 
 @settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     name=st.sampled_from([b"Content-Type", b"X-Request-ID", b"Accept", b"Cookie", b"Host", b"X"]),
