@@ -11,7 +11,7 @@ from infernet_node.fleet.lease import Lease
 from infernet_node.store.database import Database
 from infernet_node.store.leases import Leases
 from test.support.postgres import schema_url
-from test.support.waiting import eventually
+from test.support.waiting import eventually, until
 
 LONG = 3600.0
 SHORT = 0.05
@@ -183,12 +183,14 @@ class TestHolding:
         book.answer = None
         await lease.release()  # others wait for its end instead
 
-    async def test_it_is_kept_until_it_cannot_be_renewed(self) -> None:
-        book = Book(Clock())
-        lease = Lease(book, "lease", "a", 0.3)
+    async def test_it_is_kept_until_it_cannot_be_renewed(self, book: Book, clock: Clock) -> None:
+        lease = Lease(book, "lease", "a", 0.3, clock)
         await lease.attempt()
+        # Time goes by attempts: two without success are too many.
+        book.takes_long = 0.1
+        enough = clock.now + 1
         keeping = asyncio.create_task(lease.keep())
-        await asyncio.sleep(0.6)
+        await until(lambda: clock.now > enough)
         assert not keeping.done()
         book.answer = None
         async with asyncio.timeout(10):

@@ -15,19 +15,30 @@ from infernet_protocol.messages import ContainerOutput, ContainerResult, JobLoca
 from test.support.container import Answer, ScriptedContainer, answering, streaming
 
 ONE_KIB = 1024
-TIMEOUTS = {"connect": 0.5, "answer": 0.2, "stream_idle": 0.1, "stream": 0.3}
+IMPATIENT: dict[str, dict[str, float]] = {
+    "slow": {"answer": 0.2},
+    "pausing": {"stream_idle": 0.1},
+    "dripping": {"stream": 0.3},
+}
+"""Containers with one short timeout each, so that no other one can come before it."""
 
 
 @pytest.fixture
 async def pipeline(
     container: ScriptedContainer, second: ScriptedContainer
 ) -> AsyncIterator[Pipeline]:
-    """``a`` and ``b`` run, nothing listens at ``gone``, answers may have 1 KiB."""
+    """``a`` and ``b`` run, nothing listens at ``gone``, answers may have 1 KiB.
+
+    The impatient ones are where ``a`` is.
+    """
     containers = [
         ContainerConfig(id="a", url=container.url),
         ContainerConfig(id="b", url=second.url + "/"),
         ContainerConfig(id="gone", url="http://127.0.0.1:9"),
-        ContainerConfig.model_validate({"id": "slow", "url": container.url, "timeouts": TIMEOUTS}),
+        *(
+            ContainerConfig.model_validate({"id": id, "url": container.url, "timeouts": timeouts})
+            for id, timeouts in IMPATIENT.items()
+        ),
     ]
     client = await ContainerClient.open(max_answer_bytes=ONE_KIB)
     yield Pipeline(endpoints_of(containers, None), client)
@@ -242,7 +253,7 @@ class TestStreams:
     async def test_a_pause_too_long(self, pipeline: Pipeline, container: ScriptedContainer) -> None:
         container.answer = never
         with pytest.raises(ContainerCallError, match=r"Container sent nothing for 0\.1 s"):
-            await self.collect(pipeline, "slow")
+            await self.collect(pipeline, "pausing")
 
     async def test_a_stream_too_long(
         self, pipeline: Pipeline, container: ScriptedContainer
@@ -256,7 +267,7 @@ class TestStreams:
 
         container.answer = drip
         with pytest.raises(ContainerCallError, match=r"Container timed out after 0\.3 s"):
-            await self.collect(pipeline, "slow")
+            await self.collect(pipeline, "dripping")
 
     async def test_too_many_bytes(self, pipeline: Pipeline, container: ScriptedContainer) -> None:
         container.answer = streaming(b"x" * ONE_KIB, b"x")

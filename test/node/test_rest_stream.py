@@ -11,6 +11,7 @@ from aiohttp import web
 
 from test.support.container import ScriptedContainer, answering, streaming
 from test.support.node import NodeUnderTest
+from test.support.waiting import until
 
 
 @asynccontextmanager
@@ -184,13 +185,14 @@ async def test_a_slow_reader_slows_the_container_down(
         % (len(body), body)
     )
     await reader.readline()
-    before = -1
+    await until(lambda: sent > 0)
+    before = 0
     while sent > before:  # until nothing moves any more
         before = sent
         await asyncio.sleep(0.05)
     stalled_at = sent
 
-    assert 0 < stalled_at < 15 * 2**20
+    assert stalled_at < 15 * 2**20
     while sent == stalled_at:
         assert await reader.read(2**20)
     writer.close()
