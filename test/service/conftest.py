@@ -10,6 +10,7 @@ import pytest
 
 from test.service.serving import FakeClock, Service, StartService, environment, serve
 from test.support.mock_tgi import MockTGI
+from test.support.waiting import SECONDS
 from tgi_service import TGIClientInferenceWorkflow
 from tgi_service.call import Clock
 
@@ -76,7 +77,7 @@ def start(tgi: MockTGI) -> Iterator[StartService]:
 
 @pytest.fixture(scope="module")
 def http_of_module(tgi_of_module: MockTGI) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=tgi_of_module.url, timeout=10) as client:
+    with httpx.Client(base_url=tgi_of_module.url, timeout=SECONDS) as client:
         yield client
 
 

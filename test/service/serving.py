@@ -16,6 +16,7 @@ import httpx
 from gunicorn import sock  # type: ignore[import-untyped]
 
 from test.support.mock_tgi import MockTGI
+from test.support.waiting import SECONDS
 from tgi_service import TGIClientInferenceWorkflow, config
 from tgi_service.app import create_app
 from tgi_service.call import Clock
@@ -84,6 +85,13 @@ class Service:
         return None
 
 
+class Unprobed(TGIClientInferenceWorkflow):
+    """Starts whatever its server would say, and without a request to it."""
+
+    def do_setup(self) -> None:
+        """Asks nothing."""
+
+
 class StartService(Protocol):
     """Starts a service; other keywords are variables, see ``environment``."""
 
@@ -138,7 +146,7 @@ def running(desk: Desk) -> Iterator[Service]:
         # gunicorn closes idle connections after two seconds, and one that is just being closed
         # takes no request: on a busy machine two may lie that far apart.
         limits = httpx.Limits(keepalive_expiry=1)
-        with httpx.Client(base_url=url, timeout=30, limits=limits) as http:
+        with httpx.Client(base_url=url, timeout=SECONDS, limits=limits) as http:
             yield Service(url, http, desk, worker, desk.clock)
     finally:
         worker.stop()
@@ -153,7 +161,7 @@ def environment(tgi: MockTGI, **variables: Any) -> dict[str, str]:
         variables: by their names without ``TGI_INF_``; other than text is turned into JSON.
     """
     values = {
-        "WORKFLOW_POSITIONAL_ARGS": [tgi.url, 5],
+        "WORKFLOW_POSITIONAL_ARGS": [tgi.url, SECONDS],
         "WORKFLOW_KW_ARGS": {"retry_params": {"delay": 0, "jitter": 0}},
         **variables,
     }

@@ -6,6 +6,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from test.service.serving import QUESTION, FakeClock, Service, StartService
 from test.support.mock_tgi import Behaviour, MockTGI, overloaded
+from test.support.waiting import SECONDS
 from tgi_service.call import Cancellation, Clock
 from tgi_service.errors import CallerGoneError, TgiTimeoutError
 
@@ -24,7 +26,7 @@ def caller(service: Service, *, destination: int = 1) -> Iterator[socket.socket]
     """A caller that sends a job and then only holds the connection."""
     host, port = service.url.removeprefix("http://").split(":")
     body = json.dumps({"source": 1, "destination": destination, "data": {"text": QUESTION}})
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
+    with socket.create_connection((host, int(port)), timeout=SECONDS) as connection:
         connection.sendall(
             f"POST /service_output HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
@@ -89,14 +91,22 @@ def test_caller_leaving_ends_the_wait_for_a_retry(start: StartService, tgi: Mock
     assert len(tgi.generations) == 1
 
 
-def test_limit_of_a_job_ends_a_request_under_way(start: StartService, tgi: MockTGI) -> None:
-    service = start(JOB_DEADLINE=0.3, WORKFLOW_POSITIONAL_ARGS=[tgi.url, 30])
+def test_limit_of_a_job_ends_a_request_under_way(
+    start: StartService, tgi: MockTGI, clock: FakeClock
+) -> None:
+    service = start(clock=clock, JOB_DEADLINE=20)
     tgi.script(HELD)
+    with ThreadPoolExecutor() as pool:
+        answered = pool.submit(service.ask)
+        tgi.wait_for(lambda tgi: len(tgi.generations) == 1)
+        clock.time += 19
+        assert not wait([answered], timeout=0.5).done
 
-    response = service.ask()
+        clock.time += 1
 
+    response = answered.result()
     assert response.status_code == 504
-    assert "0.3 s" in response.json()["description"]
+    assert "20 s" in response.json()["description"]
     tgi.wait_for(lambda tgi: tgi.generations[0].disconnected)
 
 
@@ -162,11 +172,11 @@ def test_stopping_ends_waits_and_lets_requests_finish(start: StartService, tgi: 
     tgi.wait_for(lambda tgi: len(tgi.generations) == 2)
 
     service.worker.stop()
-    waiting.join(10)
+    waiting.join(SECONDS)
     assert answers == {"waiting": 429}
 
     tgi.release()
-    running.join(10)
+    running.join(SECONDS)
     assert answers == {"waiting": 429, "running": 200}
 
 
@@ -221,7 +231,7 @@ def test_real_clock_waits_for_the_event() -> None:
 
 def _eventually(condition: Any) -> None:
     """Waits for something that no event announces."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + SECONDS
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

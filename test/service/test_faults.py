@@ -5,14 +5,14 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
 import pytest
 
-from test.service.serving import Service, StartService
-from tgi_service import TGIClientInferenceWorkflow
+from test.service.serving import Service, StartService, Unprobed
+from test.support.waiting import SECONDS
 
 TEN_MEGABYTES = "rice" * (10 * 2**20 // 4)
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
@@ -36,14 +36,9 @@ def reset(connection: socket.socket) -> None:
 
 def stall(connection: socket.socket) -> None:
     """Says nothing more until the caller leaves."""
-    connection.settimeout(20)
+    connection.settimeout(SECONDS)
     while connection.recv(4096):
         pass
-
-
-class Unprobed(TGIClientInferenceWorkflow):
-    def do_setup(self) -> None:
-        """The server is for one kind of call."""
 
 
 @contextmanager
@@ -57,7 +52,8 @@ def broken_tgi(parts: Sequence[bytes], ending: Ending = close) -> Iterator[str]:
                     connection, _ = listener.accept()
                 except OSError:  # the test is over
                     return
-                with connection:
+                # The service leaves when its patience is over.
+                with connection, suppress(ConnectionError):
                     received = b""
                     while b'"stream":' not in received:
                         received += connection.recv(4096)
@@ -75,9 +71,17 @@ def broken_tgi(parts: Sequence[bytes], ending: Ending = close) -> Iterator[str]:
 
 
 @contextmanager
-def served(start: StartService, *parts: bytes, ending: Ending = close) -> Iterator[Service]:
+def served(
+    start: StartService, *parts: bytes, ending: Ending = close, patience: float = 0.5
+) -> Iterator[Service]:
+    """A service of a broken server.
+
+    Args:
+        patience: seconds that it waits for one that stalls, and long enough for what comes before.
+    """
+    timeout = patience if ending is stall else SECONDS
     with broken_tgi(parts, ending) as url:
-        yield start(WORKFLOW_POSITIONAL_ARGS=[url, 0.5], workflow_class=Unprobed)
+        yield start(WORKFLOW_POSITIONAL_ARGS=[url, timeout], workflow_class=Unprobed)
 
 
 def whole(body: bytes, length: int | None = None) -> bytes:
@@ -135,7 +139,7 @@ def test_answer_that_breaks(
 def test_stream_that_breaks_after_its_first_token(
     start: StartService, parts: list[bytes], ending: Ending, error: str
 ) -> None:
-    with served(start, STREAM, FIRST, *parts, ending=ending) as service:
+    with served(start, STREAM, FIRST, *parts, ending=ending, patience=3) as service:
         job = {"source": 1, "destination": 2, "data": {"text": "hi"}}
         received: list[bytes] = []
         with service.http.stream("POST", "/service_output", json=job) as response:

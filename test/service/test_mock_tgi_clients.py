@@ -18,6 +18,7 @@ from huggingface_hub.errors import (
 )
 
 from test.support.mock_tgi import Behaviour, MockTGI, overloaded
+from test.support.waiting import SECONDS
 
 PROMPT = "Can shrimp actually fry rice fr?"
 CHAT = [{"role": "user", "content": PROMPT}]
@@ -33,7 +34,7 @@ OPTIONS: dict[str, Any] = {"return_full_text": False, "max_new_tokens": 8}
 
 @pytest.fixture
 def client(tgi: MockTGI) -> Iterator[InferenceClient]:
-    with InferenceClient(tgi.url, timeout=5) as client:
+    with InferenceClient(tgi.url, timeout=SECONDS) as client:
         yield client
 
 
@@ -122,6 +123,7 @@ def test_silence(tgi: MockTGI) -> None:
 
     with InferenceClient(tgi.url, timeout=0.1) as client, pytest.raises(httpx.ReadTimeout):
         client.text_generation(PROMPT)
+    tgi.wait_for(lambda tgi: len(tgi.generations) == 1)  # or it would be one of the next test
 
 
 def test_ambient_token_is_sent(tgi: MockTGI, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +185,7 @@ def test_chat_stream(client: InferenceClient) -> None:
 
 @pytest.fixture
 async def asynchronous(tgi: MockTGI) -> AsyncIterator[AsyncInferenceClient]:
-    async with AsyncInferenceClient(tgi.url, timeout=5) as client:
+    async with AsyncInferenceClient(tgi.url, timeout=SECONDS) as client:
         yield client
 
 
@@ -217,7 +219,7 @@ async def test_chat_of_the_asynchronous_client(asynchronous: AsyncInferenceClien
 async def test_errors_of_the_asynchronous_client(tgi: MockTGI) -> None:
     tgi.script(overloaded(), Behaviour(after=0, then="error"))
 
-    async with AsyncInferenceClient(tgi.url, timeout=5) as client:
+    async with AsyncInferenceClient(tgi.url, timeout=SECONDS) as client:
         with pytest.raises(OverloadedError):
             await client.text_generation(PROMPT)
         stream = await client.text_generation(PROMPT, stream=True)

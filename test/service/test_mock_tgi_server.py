@@ -13,13 +13,14 @@ import pytest
 
 from test.service.mock_calls import PROMPT, events, generate
 from test.support.mock_tgi import Behaviour, MockTGI, overloaded
+from test.support.waiting import SECONDS
 
 
 @pytest.mark.parametrize("path", ["/", "/generate", "/generate_stream", "/v1/chat/completions"])
 def test_no_slot_is_a_refusal_at_once(path: str) -> None:
     with (
         MockTGI(max_concurrent_requests=1) as tgi,
-        httpx.Client(base_url=tgi.url, timeout=10) as http,
+        httpx.Client(base_url=tgi.url, timeout=SECONDS) as http,
     ):
         tgi.script(Behaviour(hold=True))
         occupying = threading.Thread(target=generate, args=(http,))
@@ -30,7 +31,7 @@ def test_no_slot_is_a_refusal_at_once(path: str) -> None:
         refused = http.post(path, json=body)
 
         tgi.release()
-        occupying.join(10)
+        occupying.join(SECONDS)
         assert http.post(path, json=body).status_code == 200
 
     if path == "/generate_stream":
@@ -121,12 +122,17 @@ def test_refused_body_is_heard_out() -> None:
 
 
 def test_stopped_server_closes_connections() -> None:
-    with httpx.Client() as http:
-        with MockTGI() as tgi:
-            http.get(f"{tgi.url}/health")
+    with MockTGI() as tgi:
+        host, port = tgi.url.removeprefix("http://").split(":")
+        caller = socket.create_connection((host, int(port)), timeout=SECONDS)
+        caller.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert caller.recv(4096).startswith(b"HTTP/1.1 200")
 
-        with pytest.raises(httpx.ConnectError):
-            http.get(f"{tgi.url}/health")
+    with caller:
+        while caller.recv(4096):
+            pass
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{tgi.url}/health")
 
 
 def test_information(http: httpx.Client) -> None:
@@ -228,14 +234,14 @@ def test_requests_are_recorded(http: httpx.Client, tgi: MockTGI) -> None:
 def test_departure_of_the_caller_is_noticed(tgi: MockTGI, path: str, behaviour: Behaviour) -> None:
     tgi.script(behaviour)
     host, port = tgi.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port))) as caller:
+    with socket.create_connection((host, int(port)), timeout=SECONDS) as caller:
         caller.sendall(
             f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
             'Content-Length: 15\r\n\r\n{"inputs": "a"}'.encode()
         )
         tgi.wait_for(lambda tgi: len(tgi.generations) == 1)
 
-    tgi.wait_for(lambda tgi: tgi.generations[0].disconnected, timeout=1)
+    tgi.wait_for(lambda tgi: tgi.generations[0].disconnected)
 
 
 def test_control_from_another_process(http: httpx.Client) -> None:
@@ -288,5 +294,5 @@ def test_as_a_process() -> None:
         assert httpx.get(f"{match[0]}/info").json()["model_id"] == "a/b"
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=SECONDS)
     assert process.returncode == 0

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from test.service.configuring import load, refusal
-from test.service.serving import QUESTION, FakeClock, Service, StartService
+from test.service.serving import QUESTION, FakeClock, Service, StartService, Unprobed
 from test.service.test_process import run
 from test.service.test_service_output import QUESTION_HEX, onchain_answer
 from test.support.mock_tgi import Behaviour, MockTGI
@@ -177,7 +177,7 @@ def test_errors_name_the_kind_of_server_and_its_host(
             WORKFLOW_POSITIONAL_ARGS=[url, 5],
             BACKEND="openai",
             MODEL=MODEL,
-            workflow_class=_WithoutProbe,
+            workflow_class=Unprobed,
         )
         tgi.always(Behaviour(status=404, body="<html>"))
 
@@ -210,15 +210,10 @@ def test_not_ready_without_its_models(start: StartService, clock: FakeClock) -> 
             WORKFLOW_POSITIONAL_ARGS=[f"{tgi.url}/elsewhere", 5],
             BACKEND="openai",
             MODEL=MODEL,
-            workflow_class=_WithoutProbe,
+            workflow_class=Unprobed,
         )
 
         assert service.http.get("/ready").status_code == 503
-
-
-class _WithoutProbe(TGIClientInferenceWorkflow):
-    def do_setup(self) -> None:
-        """Starts whatever the server would say."""
 
 
 def test_unknown_backend_is_refused_naming_the_variable() -> None:

@@ -18,6 +18,7 @@ import httpx
 
 from test.service.serving import QUESTION, environment
 from test.support.mock_tgi import Behaviour, MockTGI, overloaded
+from test.support.waiting import SECONDS
 
 COMMAND = (sys.executable, "-c", "from tgi_service.server import main; main()")
 JOB = {"source": 1, "destination": 1, "data": {"text": QUESTION}}
@@ -38,7 +39,7 @@ def run(
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=SECONDS,
     )
 
 
@@ -50,7 +51,9 @@ class Running:
         self.temporary = temporary
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
-        self.http = httpx.Client(base_url=self.url, timeout=20)
+        # For the same reason as in serving.py.
+        limits = httpx.Limits(keepalive_expiry=1)
+        self.http = httpx.Client(base_url=self.url, timeout=SECONDS, limits=limits)
 
     def wait_until_up(self) -> None:
         """The socket listens from the beginning: the first answer comes when a worker is up."""
@@ -67,7 +70,7 @@ class Running:
 
     def end(self) -> str:
         """Waits for the process to end and returns what it wrote."""
-        output, _ = self.process.communicate(timeout=30)
+        output, _ = self.process.communicate(timeout=SECONDS)
         return output
 
 
@@ -103,10 +106,10 @@ def test_workers_share_one_probe_and_their_metrics(tgi: MockTGI) -> None:
         assert [recorded.json["inputs"] for recorded in tgi.generations] == ["hello"]
 
         for _ in range(6):
-            with httpx.Client(base_url=service.url) as fresh:
+            with httpx.Client(base_url=service.url, timeout=SECONDS) as fresh:
                 assert fresh.post("/service_output", json=JOB).status_code == 200
         tgi.script(overloaded())
-        with httpx.Client(base_url=service.url) as fresh:
+        with httpx.Client(base_url=service.url, timeout=SECONDS) as fresh:
             assert fresh.post("/service_output", json={**JOB, "destination": 2}).text
         probe, *jobs = tgi.generations
         assert probe.caller_port not in {job.caller_port for job in jobs}
@@ -134,7 +137,7 @@ def test_limit_of_concurrency_holds_for_all_workers_together(tgi: MockTGI) -> No
         statuses: list[int] = []
 
         def ask() -> None:
-            response = httpx.post(f"{service.url}/service_output", json=JOB, timeout=20)
+            response = httpx.post(f"{service.url}/service_output", json=JOB, timeout=SECONDS)
             statuses.append(response.status_code)
 
         threads = [threading.Thread(target=ask) for _ in range(10)]
@@ -147,7 +150,7 @@ def test_limit_of_concurrency_holds_for_all_workers_together(tgi: MockTGI) -> No
         assert statuses == [429] * 7
         tgi.release()
         for thread in threads:
-            thread.join(10)
+            thread.join(SECONDS)
 
     assert sorted(statuses) == [200] * 3 + [429] * 7
     assert len(tgi.generations) == 3
@@ -161,7 +164,7 @@ def test_sigterm_lets_running_jobs_finish(tgi: MockTGI) -> None:
         answers: list[Any] = []
         asking = threading.Thread(
             target=lambda: answers.append(
-                httpx.post(f"{service.url}/service_output", json=JOB, timeout=20).json()
+                httpx.post(f"{service.url}/service_output", json=JOB, timeout=SECONDS).json()
             )
         )
         asking.start()
@@ -171,7 +174,7 @@ def test_sigterm_lets_running_jobs_finish(tgi: MockTGI) -> None:
         _wait_until_refused(service.port)
         assert service.process.poll() is None
         tgi.release()
-        asking.join(10)
+        asking.join(SECONDS)
         service.end()
 
     assert answers == [{"output": "yes"}]
@@ -184,7 +187,7 @@ def test_sigterm_lets_a_stream_finish(tgi: MockTGI) -> None:
         tgi.reset()
         tgi.script(Behaviour(token_texts=("one", " two"), after=1, then="hold"))
         with httpx.stream(
-            "POST", f"{service.url}/service_output", json={**JOB, "destination": 2}, timeout=20
+            "POST", f"{service.url}/service_output", json={**JOB, "destination": 2}, timeout=SECONDS
         ) as response:
             received = response.iter_text()
             assert next(received) == "one"
@@ -207,14 +210,14 @@ def test_sigterm_ends_waits_for_retries(tgi: MockTGI) -> None:
         tgi.reset()
         tgi.always(overloaded())
         asking = threading.Thread(
-            target=lambda: httpx.post(f"{service.url}/service_output", json=JOB, timeout=20)
+            target=lambda: httpx.post(f"{service.url}/service_output", json=JOB, timeout=SECONDS)
         )
         asking.start()
         tgi.wait_for(lambda tgi: len(tgi.generations) == 1 and tgi.generations[0].finished)
 
         service.terminate()
         service.end()
-        asking.join(10)
+        asking.join(SECONDS)
 
     assert service.process.returncode == 0
     assert len(tgi.generations) == 1
@@ -226,14 +229,14 @@ def test_interrupt_abandons_running_jobs(tgi: MockTGI) -> None:
         tgi.reset()
         tgi.script(Behaviour(hold=True))
         asking = threading.Thread(
-            target=lambda: httpx.post(f"{service.url}/service_output", json=JOB, timeout=20)
+            target=lambda: httpx.post(f"{service.url}/service_output", json=JOB, timeout=SECONDS)
         )
         asking.start()
         tgi.wait_for(lambda tgi: len(tgi.generations) == 1)
 
         service.process.send_signal(signal.SIGINT)
         service.end()
-        asking.join(10)
+        asking.join(SECONDS)
 
     tgi.wait_for(lambda tgi: tgi.generations[0].disconnected)
 
@@ -259,7 +262,7 @@ def test_empty_bind_and_two_workers(tgi: MockTGI) -> None:
                 break
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=SECONDS)
 
     assert "0.0.0.0:3000" in lines[-1] or "('0.0.0.0', 3000)" in lines[-1], "".join(lines)
 
@@ -300,6 +303,8 @@ def test_parameter_that_tgi_refuses_ends_the_process(tgi: MockTGI) -> None:
 
 def test_tgi_may_start_after_the_service() -> None:
     with socket.socket() as reserved:
+        # So that the server can have the port without a moment in which it is anybody's.
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         reserved.bind(("127.0.0.1", 0))
         port = reserved.getsockname()[1]
         variables = {
@@ -310,7 +315,6 @@ def test_tgi_may_start_after_the_service() -> None:
             service.wait_until_up()
             assert service.http.get("/ready").status_code == 503
             assert service.http.post("/service_output", json=JOB).status_code == 503
-            reserved.close()
             with MockTGI(port=port):
                 assert service.http.get("/ready").status_code == 200
                 assert service.http.post("/service_output", json=JOB).status_code == 200
@@ -376,7 +380,7 @@ def _wait_until_refused(port: int) -> None:
 
 def _wait_until(condition: Callable[[], bool]) -> None:
     """Waits for something that no event announces."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + SECONDS
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -9,6 +9,7 @@ from eth_abi.abi import encode
 
 from test.service.serving import QUESTION, Service, StartService, environment, serve
 from test.support.mock_tgi import Behaviour, MockTGI
+from test.support.waiting import SECONDS
 
 
 def described(service: Service, data: Any, **locations: int) -> str:
@@ -261,7 +262,7 @@ def test_limit_of_concurrency_refuses_before_tgi_is_asked(
     tgi.always(Behaviour())
     tgi.release()
     for thread in running:
-        thread.join(10)
+        thread.join(SECONDS)
     assert service.ask(destination=destination).status_code == 200
 
 
@@ -274,7 +275,7 @@ def test_worker_refuses_what_it_has_no_threads_for(start: StartService, tgi: Moc
     assert service.http.get("/").status_code == 200
 
     tgi.release()
-    running.join(10)
+    running.join(SECONDS)
 
 
 def test_refused_jobs_leave_no_slot_occupied(start: StartService, tgi: MockTGI) -> None:
@@ -299,5 +300,5 @@ def test_64_jobs_at_once_and_health_besides() -> None:
 
         tgi.release()
         for thread in running:
-            thread.join(20)
+            thread.join(SECONDS)
         assert service.metric("tgi_service_jobs_total", status="200") == 64

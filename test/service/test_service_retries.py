@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from test.service.serving import FakeClock, Service, StartService
+from test.service.serving import FakeClock, Service, StartService, Unprobed
 from test.support.mock_tgi import Behaviour, MockTGI, overloaded
+from test.support.waiting import SECONDS
 
 NO_JITTER = {"retry_params": {"jitter": 0}}
 ONE_STREAM_EVENT = Behaviour(
@@ -154,14 +155,15 @@ def test_lasting_failures_are_not_tried_again(
 
 
 def test_silence_is_not_tried_again(start: StartService, tgi: MockTGI) -> None:
-    service = start(WORKFLOW_POSITIONAL_ARGS=[tgi.url, 0.2])
+    service = start(WORKFLOW_POSITIONAL_ARGS=[tgi.url, 0.2], workflow_class=Unprobed)
     tgi.always(Behaviour(hold=True))
 
     response = service.ask()
 
     assert response.status_code == 504
     assert "0.2 s" in response.json()["description"]
-    assert len(tgi.generations) == 1
+    tgi.wait_for(lambda tgi: len(tgi.generations) == 1)
+    assert service.metric("tgi_service_tgi_retries_total") == 0
 
 
 def test_stream_is_tried_again_before_its_first_token(service: Service, tgi: MockTGI) -> None:
@@ -206,5 +208,5 @@ def test_waiting_does_not_block_other_requests(start: StartService, tgi: MockTGI
     assert service.ask().status_code == 200
 
     service.worker.stop()
-    waiting.join(10)
+    waiting.join(SECONDS)
     assert not waiting.is_alive()

@@ -9,8 +9,16 @@ from typing import Any
 import httpx
 import pytest
 
-from test.service.serving import QUESTION, Service, StartService, environment, serve
+from test.service.serving import (
+    QUESTION,
+    Service,
+    StartService,
+    Unprobed,
+    environment,
+    serve,
+)
 from test.support.mock_tgi import Behaviour, MockTGI
+from test.support.waiting import SECONDS
 from tgi_service import TGIClientInferenceWorkflow
 from tgi_service.backend import StreamItem, Token
 
@@ -19,7 +27,7 @@ STREAM = {"source": 1, "destination": 2, "data": {"text": QUESTION}}
 
 def chunks(service: Service, body: Any = STREAM) -> list[bytes]:
     """Returns the chunks of the transfer, exactly as they are framed."""
-    connection = http.client.HTTPConnection(service.url.removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection(service.url.removeprefix("http://"), timeout=SECONDS)
     try:
         connection.request(
             "POST", "/service_output", json.dumps(body), {"Content-Type": "application/json"}
@@ -192,7 +200,10 @@ def test_error_after_a_token_breaks_the_transfer(service: Service, tgi: MockTGI,
 
 
 def test_silence_after_a_token_breaks_the_transfer(start: StartService, tgi: MockTGI) -> None:
-    service = start(WORKFLOW_POSITIONAL_ARGS=[tgi.url, 0.2])
+    long_enough_for_one_token = 3
+    service = start(
+        WORKFLOW_POSITIONAL_ARGS=[tgi.url, long_enough_for_one_token], workflow_class=Unprobed
+    )
     tgi.script(Behaviour(token_texts=("one", "two"), after=1, then="hold"))
 
     with (

@@ -8,6 +8,7 @@ from gunicorn import util  # type: ignore[import-untyped]
 
 from test.service.serving import environment, serve
 from test.support.mock_tgi import MockTGI
+from test.support.waiting import SECONDS
 from tgi_service import worker
 
 GREETING = b"Lightweight TGI Client Inference Service"
@@ -34,8 +35,8 @@ def test_caller_slow_to_close_keeps_nobody_out(tgi: MockTGI, waits: queue.Queue[
         with caller(service.url) as quick:
             read_greeting(quick)
             assert quick.recv(1) == b""
-        assert not waits.get(timeout=10)  # for the quick one
-    assert not waits.get(timeout=10)
+        assert not waits.get(timeout=SECONDS)  # for the quick one
+    assert not waits.get(timeout=SECONDS)
 
 
 def test_caller_that_never_closes_keeps_nobody_out(
@@ -44,7 +45,7 @@ def test_caller_that_never_closes_keeps_nobody_out(
     monkeypatch.setattr(worker, "_LINGER", 0.01)
     with serve(environment(tgi)) as service, caller(service.url) as slow:
         read_greeting(slow)
-        assert not waits.get(timeout=10)
+        assert not waits.get(timeout=SECONDS)
 
 
 def read_greeting(connection: socket.socket) -> None:
@@ -57,7 +58,7 @@ def read_greeting(connection: socket.socket) -> None:
 
 def caller(url: str) -> socket.socket:
     host, port = url.removeprefix("http://").split(":")
-    connection = socket.create_connection((host, int(port)), timeout=10)
+    connection = socket.create_connection((host, int(port)), timeout=SECONDS)
     connection.sendall(ASK_AND_END)
     return connection
 

@@ -9,6 +9,7 @@ from huggingface_hub import constants
 from huggingface_hub.errors import ValidationError
 
 from test.support.mock_tgi import Behaviour, MockTGI, overloaded
+from test.support.waiting import SECONDS
 from tgi_service import (
     ConfigurationError,
     InfernetMLException,
@@ -340,7 +341,7 @@ def test_one_object_serves_many_threads(workflow: TGIClientInferenceWorkflow, tg
     tgi.wait_for(lambda tgi: len(tgi.generations) == 64)
     tgi.release()
     for thread in threads:
-        thread.join(20)
+        thread.join(SECONDS)
 
     tgi.always(Behaviour())
     assert answers == {

@@ -12,6 +12,7 @@ from test.support.mock_tgi.connections import Connections, request_class
 from test.support.mock_tgi.routes import create_app
 from test.support.mock_tgi.scripting import Behaviour, Recorded, Script
 from test.support.mock_tgi.settings import Settings
+from test.support.waiting import SECONDS
 
 
 class MockTGI:
@@ -100,7 +101,7 @@ class MockTGI:
         """The requests for text: every POST."""
         return [recorded for recorded in self.requests if recorded.method == "POST"]
 
-    def wait_for(self, condition: Callable[["MockTGI"], bool], timeout: float = 10.0) -> None:
+    def wait_for(self, condition: Callable[["MockTGI"], bool], timeout: float = SECONDS) -> None:
         """Blocks until a condition on the requests holds; it is looked at after each change.
 
         Raises:
