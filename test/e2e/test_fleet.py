@@ -128,7 +128,7 @@ async def test_without_a_worker_jobs_fail_in_time_and_the_chain_is_answered(
 
     async with (
         ScriptedContainer(answer=answer).serve() as container,
-        configured(chain, container, lease=1, unserved_timeout=1) as config,
+        configured(chain, container, lease=3, unserved_timeout=1) as config,
         fleet_of(tmp_path, config) as fleet,
     ):
         with mining(chain.anvil.url):
