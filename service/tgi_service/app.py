@@ -4,6 +4,7 @@ import logging
 import math
 import socket
 import traceback
+from contextlib import ExitStack
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
@@ -13,12 +14,13 @@ from gunicorn.http.errors import NoMoreData, ParseException  # type: ignore[impo
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from tgi_service.call import Cancellation
-from tgi_service.errors import InfernetMLException, ServiceException
+from tgi_service.errors import InfernetMLException, ServiceException, TooManyJobsError
 from tgi_service.jobs import Desk, Job
 from tgi_service.logs import fields
 from tgi_service.metrics import CONTENT_TYPE
 from tgi_service.readiness import Readiness
 from tgi_service.resources import service_resources
+from tgi_service.slots import LARGE_BODY
 from tgi_service.streaming import StreamBody
 
 log = logging.getLogger(__name__)
@@ -27,6 +29,7 @@ GREETING = "Lightweight TGI Client Inference Service"
 OVERSEER = "tgi_service.overseer"
 """Key of the worker's :class:`Overseer` among the application's extensions."""
 _LONGEST_ID = 64
+_PIECE = 64 * 1024
 
 
 def create_app(desk: Desk) -> Flask:
@@ -44,17 +47,20 @@ def create_app(desk: Desk) -> Flask:
 def _register_job(app: Flask, desk: Desk) -> None:
     @app.post("/service_output")
     def service_output() -> Response:
-        body = _read_body(desk.settings.max_content_length)
-        job = Job(desk, _job_id(), _caller())
-        answer = job.run(body, is_json=request.is_json)
-        if isinstance(answer, StreamBody):
-            return Response(
+        with ExitStack() as held:
+            body = _read_body(desk, held)
+            job = Job(desk, _job_id(), _caller())
+            answer = job.run(body, is_json=request.is_json)
+            if not isinstance(answer, StreamBody):
+                return jsonify(answer)
+            response = Response(
                 answer,
                 content_type="text/plain; charset=utf-8",
                 # Proxies must pass on each token as it comes.
                 headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
             )
-        return jsonify(answer)
+            response.call_on_close(held.pop_all().close)
+            return response
 
 
 def _register_health(app: Flask, desk: Desk) -> None:
@@ -144,19 +150,42 @@ def error_content(status: HTTPStatus, description: str) -> dict[str, str]:
     return {"code": str(status.value), "name": status.phrase, "description": description}
 
 
-def _read_body(limit: int) -> bytes:
+def _read_body(desk: Desk, held: ExitStack) -> bytes:
     """Reads the request's body.
 
+    Args:
+        held: gets what a large body holds until nobody needs it any more.
+
     Raises:
-        HTTPException: if it is longer than ``limit`` bytes.
+        HTTPException: if it is longer than the settings allow.
+        TooManyJobsError: if it is large, and there are as many of these as there may be.
     """
-    if request.content_length is not None:
+    limit, length = desk.settings.max_content_length, request.content_length
+    if length is not None:
+        if LARGE_BODY < length <= limit:
+            _make_room(desk, held)
         return request.get_data(cache=False)
     # Flask would cut a body of unknown length at the limit and say nothing.
-    body: bytes = request.environ["wsgi.input"].read(limit + 1)
+    unread = request.environ["wsgi.input"]
+    body: bytes = unread.read(min(LARGE_BODY, limit) + 1)
+    if LARGE_BODY < len(body) <= limit:
+        _make_room(desk, held)
+        body += unread.read(limit + 1 - len(body))
     if len(body) > limit:
         raise RequestEntityTooLarge
     return body
+
+
+def _make_room(desk: Desk, held: ExitStack) -> None:
+    try:
+        held.enter_context(desk.large_bodies.one())
+    except TooManyJobsError:
+        # With much of it unread, the caller's connection would be closed: reading costs no memory.
+        unread = request.environ["wsgi.input"]
+        for _ in range(0, desk.settings.max_content_length, _PIECE):
+            if not unread.read(_PIECE):
+                break
+        raise
 
 
 def _job_id() -> str | None:

@@ -19,6 +19,7 @@ def connect(
     timeout: float,
     headers: Mapping[str, str],
     cookies: Mapping[str, str],
+    max_answer_bytes: int,
     kind: str = TGI,
     model: str | None = None,
 ) -> Backend:
@@ -35,6 +36,7 @@ def connect(
             timeout=timeout,
             headers=headers,
             cookies=cookies,
+            max_answer_bytes=max_answer_bytes,
         )
         match kind:
             case "tgi":

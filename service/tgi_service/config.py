@@ -54,6 +54,7 @@ class Settings:
     Attributes:
         workflow: what the workflow is made with.
         max_content_length: greatest request body, bytes.
+        max_answer_bytes: greatest answer of the server, streamed or not, as it is sent.
         max_input_chars: greatest prompt, characters.
         max_new_tokens_limit: greatest ``max_new_tokens`` a request may ask for.
         max_onchain_output_bytes: greatest ABI-encoded answer to an on-chain destination.
@@ -71,6 +72,7 @@ class Settings:
 
     workflow: WorkflowArguments
     max_content_length: int = 16 * 1024 * 1024
+    max_answer_bytes: int = args.DEFAULT_MAX_ANSWER_BYTES
     max_input_chars: int | None = None
     max_new_tokens_limit: int | None = None
     max_onchain_output_bytes: int | None = None
@@ -88,6 +90,7 @@ class Settings:
 
 _PLAIN_SETTINGS: Mapping[str, Callable[[Any], Any]] = {
     "MAX_CONTENT_LENGTH": read_count,
+    "MAX_ANSWER_BYTES": read_count,
     "MAX_INPUT_CHARS": read_count,
     "MAX_NEW_TOKENS_LIMIT": read_count,
     "MAX_ONCHAIN_OUTPUT_BYTES": read_count,

@@ -108,6 +108,12 @@ class TgiGenerationError(InfernetMLException):
     """The generation failed, or ended before it was complete."""
 
 
+class TgiAnswerTooLongError(InfernetMLException):
+    """The answer is longer than the service reads; the rest of it was not read."""
+
+    status = HTTPStatus.BAD_GATEWAY
+
+
 class TgiBadAnswerError(InfernetMLException):
     """The answer is not one that a TGI server gives."""
 

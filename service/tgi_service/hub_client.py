@@ -72,7 +72,7 @@ class HubClient(InferenceClient):
         if response.status == OK and stream:
             return self._lines(response.chunks())
         with self._transport.reading(self._cancellation):
-            content = response.read()
+            content = response.read() if response.status == OK else response.beginning()
         self._last_seen = content.decode(errors="replace")
         if response.status != OK:
             self._refuse(response.status, content, request_parameters.url)
@@ -108,15 +108,18 @@ class HubClient(InferenceClient):
         Raises:
             ValueError: for a line of something else: a page, or JSON.
         """
-        pending = b""
+        pending = bytearray()
         with self._transport.reading(self._cancellation):
             for chunk in chunks:
-                *lines, pending = (pending + chunk).split(b"\n")
+                pending += chunk
+                if b"\n" not in chunk:  # a long line is not searched again with each chunk
+                    continue
+                *lines, pending = pending.split(b"\n")
                 for line in lines:
                     self._see(line.decode())
                     # Servers before TGI 2.1 leave out the space, which the library wants here.
                     yield "data: [DONE]" if self._last_seen == "data:[DONE]" else self._last_seen
-        if not b"data:".startswith(pending[:5]):
+        if not b"data:".startswith(bytes(pending[:5])):
             self._see(pending.decode(errors="replace"))
 
     def _see(self, line: str) -> None:

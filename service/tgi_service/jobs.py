@@ -17,7 +17,7 @@ from tgi_service.metrics import Metrics
 from tgi_service.onchain import encode_output
 from tgi_service.overseer import Overseer
 from tgi_service.question import Question, read_question
-from tgi_service.slots import JobSlots
+from tgi_service.slots import JobSlots, LargeBodies
 from tgi_service.streaming import StreamBody
 from tgi_service.workflow import TGIClientInferenceWorkflow, TgiInferenceRequest
 
@@ -32,6 +32,7 @@ class Desk:
     settings: Settings
     metrics: Metrics
     slots: JobSlots = field(default_factory=JobSlots)
+    large_bodies: LargeBodies = field(default_factory=LargeBodies)
     overseer: Overseer = field(default_factory=Overseer)
     clock: Clock = field(default_factory=Clock)
 

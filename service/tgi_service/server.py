@@ -132,6 +132,7 @@ def start_workflow(
         arguments.retry_params,
         backend=settings.backend,
         model=settings.model,
+        max_answer_bytes=settings.max_answer_bytes,
         **arguments.parameters,
     )
     try:

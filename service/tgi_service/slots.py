@@ -1,4 +1,4 @@
-"""How many jobs may run at the same time.
+"""How many jobs may run at the same time, and how many of them with a large request.
 
 A worker process has a limit of its own, below its number of threads, so that a thread is
 always left for health checks. The operator may set a second one for all workers together.
@@ -14,6 +14,11 @@ from tgi_service.errors import TooManyJobsError
 
 JOBS_PER_WORKER = 512
 """A waiting job costs a thread, about a quarter of a MiB; see ``make bench-service``."""
+
+LARGE_BODY = 1024 * 1024
+"""Bytes above which a request's body is a large one; the longest prompts have half of it."""
+LARGE_BODIES_PER_WORKER = 32
+"""Without this limit, memory for as many of the largest bodies as there are threads."""
 
 
 class SharedSlots:
@@ -97,3 +102,26 @@ class JobSlots:
             yield
         finally:
             self._shared.give_back(slot)
+
+
+class LargeBodies:
+    """The limit of large requests that are read or worked on at the same time."""
+
+    def __init__(self) -> None:
+        self._free = threading.Semaphore(LARGE_BODIES_PER_WORKER)
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Makes room for a large body.
+
+        Raises:
+            TooManyJobsError: if there is none; there is no queue.
+        """
+        if not self._free.acquire(blocking=False):
+            raise TooManyJobsError(
+                "this worker of the service holds as many requests above 1 MiB as it can"
+            )
+        try:
+            yield
+        finally:
+            self._free.release()

@@ -125,7 +125,7 @@ class TgiBackend:
         """
         with self._transport.request("GET", self._route("/info"), cancellation) as response:
             with self._transport.reading(cancellation):
-                text = response.read().decode(errors="replace")
+                text = response.beginning().decode(errors="replace")
             try:
                 return str(json.loads(text)["model_id"])
             except UNREADABLE as error:

@@ -20,6 +20,7 @@ import httpx
 from tgi_service.call import Cancellation
 from tgi_service.errors import (
     ConfigurationError,
+    TgiAnswerTooLongError,
     TgiGenerationError,
     TgiTimeoutError,
     TgiUnavailableError,
@@ -30,23 +31,68 @@ USER_AGENT = "tgi-service"
 _IDLE = 1.0
 """Seconds that an unused connection is kept: less than servers do, which close it after two
 or more. A request on one that is just being closed would fail for no reason."""
+_BEGINNING = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer whose body may still be on its way."""
+    """An answer whose body may still be on its way.
+
+    A connection whose answer was not read to its end is closed, and not used again.
+
+    Attributes:
+        server: where it comes from, for error texts.
+        max_bytes: greatest length of the body.
+    """
 
     status: int
     stream: httpcore.Response
+    server: str
+    max_bytes: int
 
     def chunks(self) -> Iterator[bytes]:
-        """Yields parts of the body as they come."""
-        yield from self.stream.iter_stream()
+        """Yields parts of the body as they come.
+
+        Raises:
+            TgiAnswerTooLongError: if it is too long; before anything is read, if it says so.
+        """
+        announced = self._announced_bytes()
+        if announced > self.max_bytes:
+            raise self._too_long(f"announces an answer of {announced} bytes")
+        size = 0
+        for chunk in self.stream.iter_stream():
+            size += len(chunk)
+            if size > self.max_bytes:
+                raise self._too_long(f"goes on after {self.max_bytes} bytes of an answer")
+            yield chunk
 
     def read(self) -> bytes:
-        """Returns the whole body."""
-        content: bytes = self.stream.read()
-        return content
+        """Returns the whole body; see :meth:`chunks`."""
+        body = bytearray()  # a list of small chunks would take many times their bytes
+        for chunk in self.chunks():
+            body += chunk
+        return bytes(body)
+
+    def beginning(self) -> bytes:
+        """Returns the first 64 KiB of the body, of any length: enough for an error's text."""
+        body = bytearray()
+        for chunk in self.stream.iter_stream():
+            body += chunk
+            if len(body) >= _BEGINNING:
+                break
+        return bytes(body[:_BEGINNING])
+
+    def _announced_bytes(self) -> int:
+        """The length in the head, 0 if there is none; the HTTP library has checked it."""
+        return next(
+            (int(text) for name, text in self.stream.headers if name.lower() == b"content-length"),
+            0,
+        )
+
+    def _too_long(self, what: str) -> TgiAnswerTooLongError:
+        return TgiAnswerTooLongError(
+            f"{self.server} {what}: TGI_INF_MAX_ANSWER_BYTES allows {self.max_bytes}"
+        )
 
 
 class Transport:
@@ -57,6 +103,7 @@ class Transport:
     Args:
         kind: what error texts call the server.
         timeout: seconds to wait for a connection, and for each further part of an answer.
+        max_answer_bytes: greatest body of an answer, streamed or not.
 
     Attributes:
         server: kind and host, for error texts.
@@ -70,11 +117,13 @@ class Transport:
         timeout: float,
         headers: Mapping[str, str],
         cookies: Mapping[str, str],
+        max_answer_bytes: int,
     ) -> None:
         url = httpx.URL(server_url)
         host = url.netloc.decode("ascii")
         self.server = f"{kind} at {host}"
         self._timeout = timeout
+        self._max_answer_bytes = max_answer_bytes
         self._headers = {"host": host, "user-agent": USER_AGENT, "accept-encoding": "identity"}
         self._headers.update({name.lower(): value for name, value in headers.items()})
         if cookies:
@@ -107,7 +156,7 @@ class Transport:
         """
         response = self._send(self._request(method, url, cancellation, json), cancellation)
         try:
-            yield Response(response.status, response)
+            yield Response(response.status, response, self.server, self._max_answer_bytes)
         finally:
             # In this order: once it is closed, another job may use the connection.
             cancellation.disconnected()

@@ -42,6 +42,7 @@ class TGIClientInferenceWorkflow:
         cookies: sent with every request.
         backend: ``tgi``, or ``openai`` for a server of the OpenAI-compatible API.
         model: name under which the server knows its model; ``openai`` only.
+        max_answer_bytes: greatest answer of the server, streamed or not, as it is sent.
         retry_params: any of ``tries``, ``delay``, ``max_delay``, ``backoff``, ``jitter``.
         inference_params: generation parameters of every request, such as ``temperature``.
 
@@ -59,6 +60,7 @@ class TGIClientInferenceWorkflow:
         *,
         backend: str = TGI,
         model: str | None = None,
+        max_answer_bytes: int = args.DEFAULT_MAX_ANSWER_BYTES,
         **inference_params: Any,
     ) -> None:
         self.backend: Backend = connect(
@@ -66,6 +68,7 @@ class TGIClientInferenceWorkflow:
             timeout=args.read_timeout(timeout),
             headers=args.read_headers(headers),
             cookies=args.read_cookies(cookies),
+            max_answer_bytes=args.read_max_answer_bytes(max_answer_bytes),
             kind=backend,
             model=model,
         )

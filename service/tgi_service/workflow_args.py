@@ -13,9 +13,12 @@ import httpx
 
 from tgi_service.errors import ConfigurationError
 from tgi_service.retries import RetryPolicy
+from tgi_service.setting_types import read_count
 from tgi_service.strict_json import is_number
 
 DEFAULT_TIMEOUT = 30.0
+DEFAULT_MAX_ANSWER_BYTES = 32 * 1024 * 1024
+"""Above 128,000 tokens streamed one by one, an event of 250 bytes each."""
 _LONGEST_TIMEOUT = 2_000_000
 """Seconds, 23 days: sockets count milliseconds, in 31 bits."""
 PLACEHOLDER_HOST = "FILL_HOSTNAME_HERE"
@@ -69,6 +72,14 @@ def read_timeout(value: Any) -> float:
             f"timeout must be a number of seconds above 0, {_LONGEST_TIMEOUT} at most"
         )
     return float(value)
+
+
+def read_max_answer_bytes(value: Any) -> int:
+    """Checks the bytes that an answer of the server may have."""
+    try:
+        return read_count(value)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"max_answer_bytes {error}") from None
 
 
 def read_headers(value: Any) -> dict[str, str]:

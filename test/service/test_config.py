@@ -294,6 +294,7 @@ def test_misspelt_variable_is_worth_a_hint() -> None:
     ("name", "value", "field", "expected"),
     [
         ("MAX_CONTENT_LENGTH", "1000", "max_content_length", 1000),
+        ("MAX_ANSWER_BYTES", "1000", "max_answer_bytes", 1000),
         ("MAX_INPUT_CHARS", "10", "max_input_chars", 10),
         ("MAX_NEW_TOKENS_LIMIT", "10", "max_new_tokens_limit", 10),
         ("MAX_ONCHAIN_OUTPUT_BYTES", "96", "max_onchain_output_bytes", 96),
@@ -320,6 +321,7 @@ def test_plain_settings(name: str, value: str, field: str, expected: Any) -> Non
     ("name", "value"),
     [
         ("MAX_CONTENT_LENGTH", "0"),
+        ("MAX_ANSWER_BYTES", "0"),
         ("MAX_INPUT_CHARS", "many"),
         ("MAX_CONCURRENCY", "true"),
         ("MAX_CONCURRENCY", "1.5"),

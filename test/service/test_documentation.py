@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from test.service.configuring import load, policy_of
 from test.service.serving import Service, StartService
 from test.support.mock_tgi import Behaviour, MockTGI, overloaded
 from tgi_service import TGIClientInferenceWorkflow, config, errors, workflow_args
 from tgi_service.config import Settings
+from tgi_service.gunicorn_app import Server
 from tgi_service.parameters import _CHECKS, DEFAULTS, NOT_FOR_OPENAI
 from tgi_service.server import read_options
-from tgi_service.slots import JOBS_PER_WORKER
+from tgi_service.slots import JOBS_PER_WORKER, LARGE_BODIES_PER_WORKER, LARGE_BODY
 
 ROOT = Path(__file__).parents[2]
+MIB = 1024 * 1024
 GUIDE = (ROOT / "docs/service.md").read_text()
 CHECKLIST = (ROOT / "docs/checklist.md").read_text()
 PACKAGE = ROOT / "service/tgi_service"
@@ -103,6 +106,20 @@ def test_default_length_is_documented() -> None:
 def test_limit_of_jobs_is_documented() -> None:
     assert f"**{JOBS_PER_WORKER} jobs at a time in each worker**" in GUIDE
     assert f"| {JOBS_PER_WORKER} jobs in this worker" in GUIDE
+
+
+def test_limits_of_memory_are_documented() -> None:
+    server = Server(lambda: Flask("any"), addresses=[], workers=1)
+    threads, settings = server.cfg.threads, load()
+    small, large = threads - LARGE_BODIES_PER_WORKER, LARGE_BODIES_PER_WORKER
+    bodies = small * LARGE_BODY + large * settings.max_content_length
+    text = " ".join(GUIDE.split())
+
+    assert f"or {large} requests above {LARGE_BODY // MIB} MiB in this worker" in text
+    assert f"Of the {threads} requests" in text
+    assert f"their bodies take {bodies // (1024 * MIB)} GiB at most" in text
+    answers = JOBS_PER_WORKER * settings.max_answer_bytes
+    assert f"{JOBS_PER_WORKER} at once, {answers // (1024 * MIB)} GiB if" in text
 
 
 def test_every_route_is_documented(service: Service) -> None:

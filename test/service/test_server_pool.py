@@ -36,7 +36,7 @@ def pool_of(*servers: MockTGI, clock: FakeClock) -> ServerPool:
 
 
 def _backend(server: MockTGI) -> Backend:
-    return connect([server.url], timeout=5, headers={}, cookies={})
+    return connect([server.url], timeout=5, headers={}, cookies={}, max_answer_bytes=2**20)
 
 
 def ask(pool: ServerPool) -> str:
@@ -129,7 +129,13 @@ def test_not_ready_when_none_is(both: Service, tgi: MockTGI, other: MockTGI) -> 
 
 def test_ready_when_a_server_is_gone(tgi: MockTGI) -> None:
     """The first one cannot be reached at all."""
-    gone = connect(["http://tgi.invalid", tgi.url], timeout=5, headers={}, cookies={})
+    gone = connect(
+        ["http://tgi.invalid", tgi.url],
+        timeout=5,
+        headers={},
+        cookies={},
+        max_answer_bytes=2**20,
+    )
 
     assert gone.is_healthy(Cancellation())
 

@@ -29,7 +29,11 @@ def backend(tgi: MockTGI) -> TgiBackend:
 
 
 def connect(url: str, timeout: float = 10) -> TgiBackend:
-    return TgiBackend(url, Transport(url, timeout=timeout, headers={}, cookies={}))
+    return TgiBackend(url, transport_to(url, timeout))
+
+
+def transport_to(url: str, timeout: float = 10) -> Transport:
+    return Transport(url, timeout=timeout, headers={}, cookies={}, max_answer_bytes=2**20)
 
 
 def ports(tgi: MockTGI) -> list[int]:
@@ -204,7 +208,7 @@ def test_proxy_that_cannot_be_asked_is_refused_naming_the_variable(
 
 @pytest.mark.parametrize("url", ["http://tgi.example:80", "http://tgi.example"])
 def test_host_is_named_without_the_port_that_goes_without_saying(url: str) -> None:
-    assert Transport(url, timeout=1, headers={}, cookies={}).server == "TGI at tgi.example"
+    assert transport_to(url).server == "TGI at tgi.example"
 
 
 @contextmanager
