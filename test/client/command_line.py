@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from click.testing import CliRunner
 
 from infernet_client import cli
+from test.support.waiting import SECONDS
 
 VARIABLES = (
     "SERVER_URL",
@@ -52,7 +53,7 @@ def run_process(*arguments: str, stdin: str = "", env: Mapping[str, str] | None 
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=SECONDS,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
 
@@ -84,4 +85,4 @@ def run_on_terminal(
         pass
     finally:
         os.close(own_end)
-    return Ended(process.wait(30), shown.decode().replace("\r\n", "\n"), "")
+    return Ended(process.wait(SECONDS), shown.decode().replace("\r\n", "\n"), "")

@@ -78,7 +78,9 @@ def deployed_chain() -> Iterator[DeployedChain]:
         mint = keccak(text="mint(address,uint256)")[:4] + encode(
             ["address", "uint256"], [OWNER, 1000]
         )
-        anvil.rpc("eth_sendTransaction", {"from": DEPLOYER, "to": token, "data": "0x" + mint.hex()})
-        yield DeployedChain(
+        chain = DeployedChain(
             anvil, core["EIP712Coordinator"], core["WalletFactory"], token, consumer
         )
+        # Anvil answers before it has mined, and what is not mined yet is in no snapshot.
+        chain.send({"from": DEPLOYER, "to": token, "data": "0x" + mint.hex()})
+        yield chain

@@ -13,6 +13,8 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from test.support.waiting import SECONDS
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -57,7 +59,7 @@ class ScriptedNode:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(SECONDS)
         return self
 
     def __exit__(
@@ -67,9 +69,9 @@ class ScriptedNode:
         trace: TracebackType | None,
     ) -> None:
         assert self._runner is not None
-        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(SECONDS)
         self._loop.close()
 
     def answer_once(self, method: str, path: str, answer: web.Response | Handler) -> None:

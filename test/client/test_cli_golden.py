@@ -81,7 +81,7 @@ def wallet_line(*more: str) -> Callable[[Servers], list[str]]:
 
 
 def subscription(servers: Servers) -> list[str]:
-    expiry = str(max(int(time.time()), servers.chain.anvil.timestamp) + 100)
+    expiry = str(max(int(time.time()), servers.chain.anvil.timestamp) + 1000)
     files = ["--params", str(SAMPLES / "params.json"), "--input", str(SAMPLES / "input.json")]
     return ["--expiry", expiry, "--nonce", "7", *files]
 

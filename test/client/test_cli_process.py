@@ -16,6 +16,7 @@ import infernet_client
 from infernet_client import cli
 from test.client.command_line import Ended, environment, run, run_on_terminal, run_process
 from test.client.scripted_node import INFO, Outcome, ScriptedNode
+from test.support.waiting import SECONDS
 
 COMMANDS = sorted(cli.commands)
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -66,11 +67,11 @@ def test_ctrl_c_is_130(node: ScriptedNode) -> None:
     process.stdin.write("{}")
     process.stdin.close()
     process.stdin = None
-    assert waiting.wait(30)
+    assert waiting.wait(SECONDS)
 
     process.send_signal(signal.SIGINT)
 
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=SECONDS)
     assert (process.returncode, out, err) == (130, "", "Error: interrupted\n")
 
 
@@ -93,7 +94,7 @@ def test_a_reader_that_leaves_early_is_no_traceback(node: ScriptedNode) -> None:
     process.stdout.close()
     process.stdout = None
 
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=SECONDS)
     assert (process.returncode, err) == (1, b"")
 
 

@@ -49,7 +49,7 @@ def sub(
     options: dict[str, str | None] = {
         "rpc_url": chain.url,
         "address": chain.coordinator,
-        "expiry": str(max(int(time.time()), chain.anvil.timestamp) + 100),
+        "expiry": str(max(int(time.time()), chain.anvil.timestamp) + 1000),
         "key": str(files / "key-file.txt"),
         "params": str(files / "params.json"),
         "input": str(files / "input.json"),
@@ -233,7 +233,7 @@ def test_a_keystore_opens_with_its_password(
         return run(
             "sub",
             *("--rpc-url", chain.url, "--address", chain.coordinator),
-            *("--expiry", str(int(time.time()) + 100), "--nonce", "0"),
+            *("--expiry", str(int(time.time()) + 1000), "--nonce", "0"),
             *("--key", str(files / "key-file.txt"), "--params", str(files / "params.json")),
             stdin="{}",
             env={"SERVER_URL": node.url, "KEYSTORE_PASSWORD": password},
@@ -321,9 +321,10 @@ def test_wait_says_how_far_it_came(chain: DeployedChain, node: ScriptedNode, fil
         return web.json_response({})
 
     node.answer_once("POST", "/api/jobs", create)
-    created = sub(chain, node, files, "--wait", "--timeout", "0.5")
+    long_enough_for_a_look = "3"
+    created = sub(chain, node, files, "--wait", "--timeout", long_enough_for_a_look)
     assert created == Ended(
-        1, SUCCESS, "Error: subscription 1 is on the chain, but not answered after 0.5 s\n"
+        1, SUCCESS, "Error: subscription 1 is on the chain, but not answered after 3 s\n"
     )
 
 

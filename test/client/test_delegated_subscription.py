@@ -23,6 +23,7 @@ from test.client.deployed import OTHER, OTHER_KEY, OWNER_KEY, DeployedChain, sig
 from test.client.scripted_node import ScriptedNode
 from test.client.test_subscription import COORDINATOR, EXPIRY, SAMPLE
 from test.support.faulty_rpc import Fault, faulty_rpc
+from test.support.waiting import SECONDS
 
 NOW = 1713370000
 
@@ -57,8 +58,8 @@ async def endpoint() -> AsyncIterator[Endpoint]:
     await server.close()
 
 
-def in_ten_seconds() -> int:
-    return int(time.time() + 10)
+def in_an_hour() -> int:
+    return int(time.time() + 3600)
 
 
 def arguments(endpoint: Endpoint, **changes: Any) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def arguments(endpoint: Endpoint, **changes: Any) -> dict[str, Any]:
         "sub": Subscription(**SAMPLE),
         "rpc": RPC(endpoint.url),
         "coordinator_address": COORDINATOR,
-        "expiry": in_ten_seconds(),
+        "expiry": in_an_hour(),
         "nonce": 7,
         "private_key": OWNER_KEY,
         "data": {"text": "Can shrimp actually fry rice fr?"},
@@ -188,7 +189,7 @@ def test_the_synchronous_face_signs_too(chain: DeployedChain, node: ScriptedNode
             Subscription(**SAMPLE),
             chain.url,
             chain.coordinator,
-            in_ten_seconds(),
+            in_an_hour(),
             private_key=OWNER_KEY,
             data={"text": "?"},
         )
@@ -211,7 +212,7 @@ async def test_the_deployed_coordinator_takes_the_signers_signature_only(
         sub=subscription,
         rpc=rpc,
         coordinator_address=chain.coordinator,
-        expiry=max(expiry, in_ten_seconds()),
+        expiry=max(expiry, in_an_hour()),
         nonce=3,
         private_key=key,
         data={"text": "?"},
@@ -238,7 +239,7 @@ async def test_an_endpoint_that_stumbles_does_not_end_the_wait_for_an_answer(
         sub=subscription,
         rpc=rpc,
         coordinator_address=chain.coordinator,
-        expiry=max(chain.anvil.timestamp + 1000, in_ten_seconds()),
+        expiry=max(chain.anvil.timestamp + 1000, in_an_hour()),
         nonce=3,
         private_key=OWNER_KEY,
         data={"text": "?"},
@@ -246,7 +247,9 @@ async def test_an_endpoint_that_stumbles_does_not_end_the_wait_for_an_answer(
     async with faulty_rpc(chain.url) as proxy, RPC(proxy.url) as unsteady:
         proxy.fault, proxy.latency, proxy.only = Fault.LATENCY, 0, "eth_call"
         coordinator = Coordinator(chain.coordinator, unsteady)
-        waiting = asyncio.create_task(coordinator.wait_for_delivery(chain.consumer, 3, 0, 30, 0))
+        waiting = asyncio.create_task(
+            coordinator.wait_for_delivery(chain.consumer, 3, 0, SECONDS, 0)
+        )
         while proxy.met < 2:  # noqa: ASYNC110 - the first look has found nothing when there is a second
             await asyncio.sleep(0)
         proxy.fault, proxy.only = Fault.SERVER_ERROR, ""
@@ -264,4 +267,4 @@ async def test_an_endpoint_that_stumbles_does_not_end_the_wait_for_an_answer(
 
         proxy.fault = Fault.SERVER_ERROR
         with pytest.raises(RpcError, match="no JSON-RPC answer"):
-            await coordinator.wait_for_delivery(chain.consumer, 3, 0, 30)
+            await coordinator.wait_for_delivery(chain.consumer, 3, 0, SECONDS)

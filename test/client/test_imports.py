@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from test.support.waiting import SECONDS
+
 PATHS = {
     "infernet_client": ["NodeClient", "RouterClient", "SyncNodeClient", "main", "cli"],
     "infernet_client.node": ["NodeClient"],
@@ -62,7 +64,7 @@ def test_jobs_off_the_chain_load_no_part_of_web3() -> None:
     )
 
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=SECONDS
     )
 
     assert done.stdout == "[]\n"

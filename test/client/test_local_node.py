@@ -28,7 +28,7 @@ def test_a_subscription_goes_to_the_local_node(
 ) -> None:
     key = tmp_path / "key-file.txt"
     key.write_text(OWNER_KEY)
-    expiry = max(int(time.time()), chain.anvil.timestamp) + 100
+    expiry = max(int(time.time()), chain.anvil.timestamp) + 1000
 
     ended = run(
         *("sub", "--rpc_url", chain.url, "--address", chain.coordinator, "--expiry", str(expiry)),

@@ -13,6 +13,7 @@ from infernet_client.error import APIError
 from infernet_client.node import NodeClient
 from infernet_client.types import JobRequest
 from test.client.scripted_node import INFO, RESOURCES, Outcome, ScriptedNode
+from test.support.waiting import SECONDS
 
 JOB: JobRequest = {"containers": ["tgi"], "data": {"text": "Can shrimp actually fry rice fr?"}}
 
@@ -244,7 +245,8 @@ async def test_the_clients_own_timeout_replaces_defaults_but_not_the_calls(
 
     with pytest.raises(TimeoutError, match=r"within 0\.05 s"):
         await impatient.request_job(JOB)
-    assert await impatient.request_job(JOB, 5)
+    node.overrides.clear()  # the first request may not have come as far as the node
+    assert await impatient.request_job(JOB, SECONDS)
 
 
 async def test_a_get_is_repeated_when_the_connection_fails(node: ScriptedNode) -> None:

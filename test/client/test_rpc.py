@@ -141,8 +141,9 @@ async def test_an_endpoint_that_stumbles_is_asked_for_the_receipt_again(
         assert (await waiting)["status"] == 1
 
         proxy.fault = Fault.RATE_LIMIT
+        long_enough_for_an_answer = 3
         with pytest.raises(TimeoutError, match=f"{tx_hash.to_0x_hex()} .*HTTP 429.*may still be"):
-            await rpc.get_tx_receipt(tx_hash, 0.2)
+            await rpc.get_tx_receipt(tx_hash, long_enough_for_an_answer)
 
 
 async def test_a_transaction_whose_sending_was_not_answered_is_named(

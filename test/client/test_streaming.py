@@ -16,6 +16,7 @@ from infernet_client.error import APIError, StreamError
 from infernet_client.node import NodeClient
 from infernet_client.streaming import MAX_ID_BYTES, id_then_bytes, text_of
 from test.client.scripted_node import ScriptedNode
+from test.support.waiting import SECONDS
 
 
 async def chunked(data: bytes, cuts: list[int]) -> AsyncGenerator[Any, None]:
@@ -147,4 +148,4 @@ async def test_leaving_a_stream_early_closes_the_connection(
 
     await pieces.aclose()
 
-    assert await asyncio.to_thread(left.wait, 10)
+    assert await asyncio.to_thread(left.wait, SECONDS)

@@ -6,6 +6,7 @@ from aiohttp import web
 from infernet_client.error import APIError, JobNotFoundError
 from infernet_client.node import NodeClient
 from test.client.scripted_node import Outcome, ScriptedNode
+from test.support.waiting import SECONDS
 
 
 async def test_the_result_in_the_guides_sample_is_a_string(client: NodeClient) -> None:
@@ -77,7 +78,7 @@ async def test_wait_for_job_outlives_a_node_that_is_away(
     node.answer_once("GET", "/api/jobs", hang_up)
     node.answer_once("GET", "/api/jobs", web.Response(status=429, headers={"Retry-After": "0"}))
 
-    result = await client.wait_for_job(job_id, deadline=5, poll=0.01)
+    result = await client.wait_for_job(job_id, deadline=SECONDS, poll=0.01)
 
     assert result is not None
     assert result["status"] == "success"
