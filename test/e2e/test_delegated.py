@@ -2,6 +2,7 @@
 
 import random
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from time import time
 from typing import Any
@@ -18,6 +19,7 @@ from scripts.delegation import created_id
 from scripts.deployment import CONTAINER, create
 from scripts.stack import BIN, ROOT, Stack
 from test.e2e.conftest import eventually, fulfilments
+from test.support.anvil import Anvil
 from test.support.mock_tgi import MockTGI
 
 SAMPLES = ROOT / "client" / "samples"
@@ -36,6 +38,21 @@ def consumer(stack: Stack, requester: Sender) -> Contract:
     contract: Contract = requester.web3.eth.contract(created.address, abi=abi("DelegatedChat"))
     requester.send(contract.functions.setQuestion(LATER_QUESTION), "storing a question")
     return contract
+
+
+@pytest.fixture
+def steps(stack: Stack, consumer: Contract) -> Iterator[Anvil]:
+    """The stack's chain, whose blocks come when the test says so, each a second later.
+
+    The guide's intervals last three seconds, in which a busy machine may not answer.
+    """
+    anvil = Anvil(stack.rpc_url)
+    anvil.rpc("evm_setIntervalMining", 0)
+    anvil.rpc("anvil_setBlockTimestampInterval", 1)
+    yield anvil
+    anvil.rpc("anvil_removeBlockTimestampInterval")
+    anvil.rpc("evm_setIntervalMining", stack.block_time)
+    anvil.close()
 
 
 @pytest.fixture
@@ -72,24 +89,44 @@ def sub(stack: Stack, files: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def answers(coordinator: Contract, consumer: Contract, nonce: int, count: int) -> list[Any]:
-    """Waits for so many deliveries of a delegated subscription and returns them."""
-    subscription_id = eventually(
-        lambda: created_id(coordinator, consumer.address, nonce), "the subscription is created"
-    )
-    return eventually(
-        lambda: found if len(found := fulfilments(coordinator, subscription_id)) >= count else [],
-        f"{count} answers",
-    )
+def answers(
+    steps: Anvil, coordinator: Contract, consumer: Contract, nonce: int, count: int
+) -> list[Any]:
+    """Mines what the node sends, until a delegated subscription has so many deliveries."""
+    account = anvil_account(NODE).address
+
+    def sent(block: str) -> int:
+        return int(steps.rpc("eth_getTransactionCount", account, block), 16)
+
+    def delivered() -> list[Any]:
+        if sent("pending") > sent("latest"):
+            steps.mine()
+        subscription_id = created_id(coordinator, consumer.address, nonce)
+        found = fulfilments(coordinator, subscription_id) if subscription_id else []
+        return found if len(found) >= count else []
+
+    return eventually(delivered, f"{count} answers")
+
+
+def both_answers(steps: Anvil, coordinator: Contract, consumer: Contract, nonce: int) -> list[Any]:
+    """Has a delegated subscription answered in each interval; returns the two deliveries."""
+    answers(steps, coordinator, consumer, nonce, count=1)
+    steps.mine(2)  # the second interval begins
+    return answers(steps, coordinator, consumer, nonce, count=2)
 
 
 def test_the_line_of_the_guide_is_answered_in_both_intervals(
-    stack: Stack, consumer: Contract, coordinator: Contract, files: Path, tgi: MockTGI
+    stack: Stack,
+    consumer: Contract,
+    coordinator: Contract,
+    files: Path,
+    steps: Anvil,
+    tgi: MockTGI,
 ) -> None:
     ended = sub(stack, files)
 
     assert (ended.returncode, ended.stdout) == (0, "Success: Subscription created.\n"), ended.stderr
-    logs = answers(coordinator, consumer, nonce=0, count=2)
+    logs = both_answers(steps, coordinator, consumer, nonce=0)
     subscription_id = logs[0]["args"]["id"]
     active_at, period, frequency = coordinator.functions.getSubscription(subscription_id).call()[
         1:4
@@ -103,7 +140,7 @@ def test_the_line_of_the_guide_is_answered_in_both_intervals(
 
 
 async def test_the_python_call_of_the_guide_costs_the_signer_nothing(
-    stack: Stack, consumer: Contract, coordinator: Contract, tgi: MockTGI
+    stack: Stack, consumer: Contract, coordinator: Contract, steps: Anvil, tgi: MockTGI
 ) -> None:
     eth = consumer.w3.eth
     before = eth.get_balance(SIGNER.address)
@@ -131,15 +168,14 @@ async def test_the_python_call_of_the_guide_costs_the_signer_nothing(
         data={"text": QUESTION},
     )
 
-    first = answers(coordinator, consumer, nonce, count=1)[0]
+    # The later interval as well, so that it does not reach into another test's record.
+    first, _ = both_answers(steps, coordinator, consumer, nonce)
     assert first["args"]["node"] == anvil_account(NODE).address
     assert tgi.generations[0].json["inputs"] == QUESTION
     assert consumer.functions.answer(first["args"]["id"], 1, 1).call()
     assert eth.get_transaction(first["transactionHash"])["from"] == anvil_account(NODE).address
     assert eth.get_balance(SIGNER.address) == before
     assert eth.get_transaction_count(SIGNER.address) == 0
-    # The later interval as well, so that it does not reach into another test's record.
-    answers(coordinator, consumer, nonce, count=2)
 
 
 def test_a_key_that_is_not_the_signers_is_refused(
