@@ -290,9 +290,12 @@ async def test_w_30_three_reverts_give_up_one_interval_and_not_those_after_it(
     node.wallet = {"allowed_sim_errors": ("REVERTED",), "max_gas_limit": 400_000}
     await node.start()
     pipeline.reply = lambda question: {"raw_output": None} if question == "first" else None
-    subscription_id = chain.schedule(["first", "second"], period=40)
+    # Long enough for three, however many blocks come meanwhile.
+    subscription_id = chain.schedule(["first", "second"], period=10_000)
+    chain.anvil.mine_at(chain.anvil.timestamp + 10_000)
     await node.until(lambda: chain.reverted() == 3)
     pipeline.reply = None
+    chain.anvil.mine_at(chain.anvil.timestamp + 10_000)
 
     await node.until(lambda: chain.deliveries(subscription_id) == 1)
 
