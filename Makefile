@@ -221,6 +221,6 @@ clean: ## Removes what can be built again
 	rm -rf $(VENV) node_modules out cache .build .run .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 help: ## This list
-	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*##/ {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo up test test-contracts test-python e2e checklist docs compat compat-tgi chaos chaos-chain faults lint bench-gas bench-node bench-service soak-service bench-chain audit audit-release audit-invariants audit-coverage audit-static audit-symbolic audit-mutation fmt setup contracts release abis lock clean help

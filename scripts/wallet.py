@@ -190,7 +190,7 @@ def approve(
 @token_option
 @json_option
 def withdraw(chain: Chain, wallet: str, amount: Amount, token: str, as_json: bool) -> None:
-    """Sends ether or tokens from a wallet to its owner, who has to sign."""
+    """Sends ether or tokens from a wallet to its owner. The owner has to sign."""
     by = chain.sender(REQUESTER)
     functions = wallet_contract(chain, wallet).functions
     receipt = by.send(functions.withdraw(token, amount.units), f"withdrawing {amount}")
@@ -216,7 +216,7 @@ def withdraw(chain: Chain, wallet: str, amount: Amount, token: str, as_json: boo
 )
 @json_option
 def show(chain: Chain, wallet: str, tokens: tuple[str, ...], as_json: bool) -> None:
-    """Shows owner, balances, locked amounts and allowances of a wallet."""
+    """Shows balances, locked amounts and allowances of a wallet. Its owner too."""
     contract = wallet_contract(chain, wallet)
     owner = contract.functions.owner().call()
     held = holdings(contract, chain.contracts.first_block, tokens)

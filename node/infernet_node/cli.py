@@ -53,14 +53,17 @@ def main() -> None:
 @main.command()
 @_CONFIG
 def run(path: str | None) -> None:
-    """Runs a whole node until SIGTERM or SIGINT; a second signal does not wait for jobs."""
+    """Runs a whole node until SIGTERM or SIGINT.
+
+    A second signal does not wait for jobs.
+    """
     _run(path, Role.RUN)
 
 
 @main.command()
 @_CONFIG
 def api(path: str | None) -> None:
-    """Takes requests for a node of several processes; workers run the jobs."""
+    """Takes requests for a node of several processes. Workers run the jobs."""
     _run(path, Role.API)
 
 
@@ -74,7 +77,10 @@ def worker(path: str | None) -> None:
 @main.command()
 @_CONFIG
 def chain(path: str | None) -> None:
-    """Answers requests of the chain, or stands by while another process with the key does."""
+    """Answers requests of the chain.
+
+    Stands by while another process with the key does.
+    """
     _run(path, Role.CHAIN)
 
 
@@ -98,7 +104,7 @@ def _run(path: str | None, role: Role) -> None:
 @_CONFIG
 @_ROLE
 def check_config(path: str | None, role: str) -> None:
-    """Reads the configuration, and says what is wrong or suspicious."""
+    """Says what is wrong or suspicious in the configuration."""
     loaded = _load(path, Role(role))
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
@@ -110,7 +116,10 @@ def check_config(path: str | None, role: str) -> None:
 @main.command()
 @click.argument("name")
 def new_api_key(name: str) -> None:
-    """Makes an API key for a client: the key, then what the node's environment needs."""
+    """Makes an API key for a client.
+
+    Prints the key, then what the node's environment needs. NAME is the client's.
+    """
     key = secrets.token_urlsafe(32)
     digest = hashlib.sha256(key.encode()).hexdigest()
     click.echo(f"{key}\nINFERNET_API_KEYS={name}:{digest}")
@@ -121,7 +130,10 @@ def new_api_key(name: str) -> None:
 @click.argument("subscription")
 @click.argument("interval", type=_INTERVAL, required=False)
 def why(path: str | None, subscription: str, interval: int | None) -> None:
-    """Says what became of a SUBSCRIPTION: an id, or delegated-<n> as the log calls it."""
+    """Says what became of a SUBSCRIPTION.
+
+    It is an id, or delegated-<n> as the log calls it; with INTERVAL, of that one only.
+    """
     _require_subscription(subscription)
     try:
         click.echo(explain(_load(path, None).config, subscription, interval))
@@ -134,7 +146,10 @@ def why(path: str | None, subscription: str, interval: int | None) -> None:
 @click.argument("subscription")
 @click.argument("interval", type=_INTERVAL)
 def retry(path: str | None, subscription: str, interval: int) -> None:
-    """Has the running node try an INTERVAL of a SUBSCRIPTION again that it gave up."""
+    """Has the running node try an INTERVAL again.
+
+    One of a SUBSCRIPTION, that it gave up.
+    """
     _command(path, Command.RETRY, subscription, interval)
 
 
@@ -143,7 +158,10 @@ def retry(path: str | None, subscription: str, interval: int) -> None:
 @click.argument("subscription")
 @click.argument("interval", type=_INTERVAL)
 def drop(path: str | None, subscription: str, interval: int) -> None:
-    """Has the running node let an INTERVAL of a SUBSCRIPTION be that is not sent yet."""
+    """Has the running node give up an INTERVAL.
+
+    One of a SUBSCRIPTION, whose answer is not sent yet.
+    """
     _command(path, Command.DROP, subscription, interval)
 
 
@@ -160,7 +178,10 @@ def _command(path: str | None, command: Command, subscription: str, interval: in
 @_CONFIG
 @_ROLE
 def doctor(path: str | None, role: str) -> None:
-    """Checks what the node depends on, and names the fix of what is wrong."""
+    """Checks what the node depends on.
+
+    Names what is wrong and its fix, and then ends with exit code 1.
+    """
     config = _load(path, Role(role)).config
     findings = asyncio.run(examine(config, os.environ.get("RUNTIME")))
     for finding in findings:
@@ -171,7 +192,7 @@ def doctor(path: str | None, role: str) -> None:
 
 @main.command()
 def config_reference() -> None:
-    """Prints the page about every key of the configuration, as Markdown."""
+    """Prints the page about all keys of the configuration. It is Markdown."""
     click.echo(reference(), nl=False)
 
 
