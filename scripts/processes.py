@@ -23,13 +23,22 @@ STOP_GRACE = 10
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """How a person, or the end of a terminal, stops us."""
 PR_SET_PDEATHSIG = 1
+_GIVEN_OUT: set[int] = set()
+"""Ports that :func:`free_port` has returned."""
 
 
 def free_port() -> int:
-    """Returns a TCP port of the loopback interface that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Returns a TCP port of the loopback interface that nothing listens on.
+
+    Never twice the same: whoever got it may not listen on it yet.
+    """
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port not in _GIVEN_OUT:
+            _GIVEN_OUT.add(port)
+            return port
 
 
 def port_or_free(wanted: int, what: str) -> int:

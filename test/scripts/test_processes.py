@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from scripts.errors import ScriptError
-from scripts.processes import INTERRUPTIONS, Process, port_or_free, stop_all
+from scripts.processes import INTERRUPTIONS, Process, free_port, port_or_free, stop_all
+from test.scripts.conftest import reserved_port
+from test.support.waiting import SECONDS
 
 SPAWNS_A_CHILD = """
 import subprocess, sys, time
@@ -63,7 +65,7 @@ def start(code: str, log: Path, *arguments: str | Path) -> Process:
 
 
 def ready(process: Process) -> Process:
-    process.wait_until(lambda: "ready" in process.log.read_text(), 10)
+    process.wait_until(lambda: "ready" in process.log.read_text(), SECONDS)
     return process
 
 
@@ -79,11 +81,11 @@ def alive(pid: int) -> bool:
 def test_stopping_ends_the_children_of_children(tmp_path: Path) -> None:
     log = tmp_path / "log"
     process = start(SPAWNS_A_CHILD, log)
-    process.wait_until(lambda: log.read_text().endswith("\n"), 10)
+    process.wait_until(lambda: log.read_text().endswith("\n"), SECONDS)
     grandchild = int(log.read_text())
     assert alive(grandchild)
     process.stop()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + SECONDS
     while alive(grandchild) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not alive(grandchild)
@@ -94,7 +96,7 @@ def test_stopping_insists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("scripts.processes.STOP_GRACE", 0.1)
     log = tmp_path / "log"
     process = start(IGNORES_SIGTERM, log)
-    process.wait_until(lambda: "ready" in log.read_text(), 10)
+    process.wait_until(lambda: "ready" in log.read_text(), SECONDS)
     process.stop()
     assert not process.running
 
@@ -102,13 +104,13 @@ def test_stopping_insists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_child_that_ends_early_is_quoted(tmp_path: Path) -> None:
     process = start("import sys; print('bad config'); sys.exit(3)", tmp_path / "log")
     with pytest.raises(ScriptError, match=r"(?s)child ended with exit code 3.*bad config"):
-        process.wait_until(lambda: False, 10)
+        process.wait_until(lambda: False, SECONDS)
 
 
 def test_a_child_that_is_not_ready_in_time_is_quoted(tmp_path: Path) -> None:
     log = tmp_path / "log"
     process = start(IGNORES_SIGTERM, log)
-    process.wait_until(lambda: "ready" in log.read_text(), 10)
+    process.wait_until(lambda: "ready" in log.read_text(), SECONDS)
     with pytest.raises(ScriptError, match=r"(?s)not ready within 0.1 s.*ready"):
         process.wait_until(lambda: False, 0.1)
     process.kill()
@@ -124,11 +126,16 @@ def test_a_port_in_use_is_named_and_another_taken(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().err == f"port {wanted} is in use, the node takes {port}\n"
 
 
+def test_no_port_is_given_out_twice() -> None:
+    # Of so many, some would be the same by chance.
+    ports = [free_port() for _ in range(1000)]
+
+    assert len(set(ports)) == len(ports)
+
+
 def test_a_free_port_is_taken_as_wanted(capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        free = probe.getsockname()[1]
-    assert port_or_free(free, "the node") == free
+    with reserved_port() as free:
+        assert port_or_free(free, "the node") == free
     assert capsys.readouterr().err == ""
 
 
@@ -142,10 +149,13 @@ def test_what_answers_in_place_of_a_child_that_ended_is_not_it(tmp_path: Path) -
     process = start("import sys; print('port is taken'); sys.exit(3)", tmp_path / "log")
     process.popen.wait()
     with pytest.raises(ScriptError, match=r"(?s)child ended with exit code 3.*port is taken"):
-        process.wait_until(lambda: True, 10)
+        process.wait_until(lambda: True, SECONDS)
 
 
-def test_all_are_asked_to_end_before_any_is_waited_for(tmp_path: Path) -> None:
+def test_all_are_asked_to_end_before_any_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scripts.processes.STOP_GRACE", SECONDS)
     first = ready(start(ENDS_AFTER_A_FILE_APPEARS, tmp_path / "first.log", tmp_path / "file"))
     second = ready(start(LEAVES_A_FILE, tmp_path / "second.log", tmp_path / "file"))
     stop_all([first, second])
