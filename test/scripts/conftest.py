@@ -3,9 +3,11 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -22,10 +24,10 @@ from infernet_protocol.subscription import ZERO_ADDRESS
 from scripts.accounts import NODE, REQUESTER, anvil_account
 from scripts.chain import Sender, connect
 from scripts.deployment import CONTAINER, create
-from scripts.processes import free_port
 from scripts.stack import ROOT, Ports, Stack
 from scripts.views.receipts import created_subscription
 from test.support.anvil import Anvil
+from test.support.waiting import SECONDS
 
 
 @dataclass(frozen=True)
@@ -52,15 +54,28 @@ def environment(chain: Stack, **env: str) -> dict[str, str]:
     return {**clean, "RPC_URL": chain.rpc_url, **env}
 
 
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """A TCP port of the loopback interface that nothing listens on and the kernel gives to nobody.
+
+    A server that names it can listen there all the same, as servers set ``SO_REUSEADDR``.
+    """
+    with socket.socket() as reserved:
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.bind(("127.0.0.1", 0))
+        yield int(reserved.getsockname()[1])
+
+
 @pytest.fixture(scope="session")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A chain that mines at once, with the contracts deployed and nobody to answer."""
     folder = tmp_path_factory.mktemp("chain")
-    ports = Ports(chain=free_port(), tgi=0, service=0, node=0)
-    with Stack(ports, folder, folder / "deployments", block_time=None) as stack:
-        stack.start_chain()
-        stack.deploy()
-        yield stack
+    with reserved_port() as port:
+        ports = Ports(chain=port, tgi=0, service=0, node=0)
+        with Stack(ports, folder, folder / "deployments", block_time=None) as stack:
+            stack.start_chain()
+            stack.deploy()
+            yield stack
 
 
 @pytest.fixture
@@ -84,7 +99,7 @@ def run(chain: Stack) -> Run:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=SECONDS,
         )
         return Done(done.returncode, done.stdout, done.stderr)
 
@@ -135,7 +150,7 @@ class Running:
         assert self.popen.stderr is not None
         # Not communicate(): it would miss what came together with a line that was read.
         stdout, stderr = self.popen.stdout.read(), self.popen.stderr.read()
-        return Done(self.popen.wait(60), stdout, stderr)
+        return Done(self.popen.wait(SECONDS), stdout, stderr)
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from scripts.demo import cli, invite, usable_tgi
-from scripts.processes import free_port
 from scripts.stack import Ports, Stack, bound_to
+from test.scripts.conftest import reserved_port
 from test.support.mock_tgi import MockTGI
 
 
@@ -42,8 +42,7 @@ def test_a_server_that_is_no_tgi(tgi: MockTGI) -> None:
 
 
 def test_a_password_in_the_address_is_not_repeated() -> None:
-    port = free_port()
-    with pytest.raises(click.BadParameter) as caught:
+    with reserved_port() as port, pytest.raises(click.BadParameter) as caught:
         usable_tgi(f"http://me:hidden@127.0.0.1:{port}")
     assert f"http://127.0.0.1:{port}" in caught.value.message
     assert "hidden" not in caught.value.message

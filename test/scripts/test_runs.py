@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from scripts.runs import own_folder, turn
+from test.support.waiting import SECONDS
 
 
 def ended_pid() -> int:
@@ -56,13 +57,13 @@ def test_runs_start_up_one_after_the_other(
     said = ""
     with turn():
         other.start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + SECONDS
         while not said and time.monotonic() < deadline:
             said += capsys.readouterr().err
             time.sleep(0.01)
         assert said == "waiting for another demo to start up\n"
         assert not entered.is_set()
-    other.join(10)
+    other.join(SECONDS)
     assert entered.is_set()
 
 

@@ -57,7 +57,9 @@ def lock(chain: Stack, anvil: Anvil, wallet: Contract, token: str, amount: int) 
     anvil.rpc("anvil_setBalance", coordinator, hex(ETHER))
     anvil.rpc("anvil_impersonateAccount", coordinator)
     transaction = {"from": coordinator, "to": wallet.address, "data": data}
-    anvil.rpc("eth_sendTransaction", transaction)
+    # Anvil answers before it has mined.
+    sent = anvil.rpc("eth_sendTransaction", transaction)
+    assert wallet.w3.eth.wait_for_transaction_receipt(sent)["status"] == 1
     anvil.rpc("anvil_stopImpersonatingAccount", coordinator)
 
 

@@ -17,6 +17,7 @@ from web3.contract import Contract
 from scripts.stack import ROOT, Stack
 from test.scripts.conftest import Node, Run, Running, environment
 from test.support.anvil import Anvil
+from test.support.waiting import SECONDS
 
 Start = Callable[..., Running]
 Schedule = Callable[..., int]
@@ -58,7 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             return
         headers = {"Content-Type": "application/json"}
-        answer = requests.post(self.server.target, data=body, headers=headers, timeout=10)
+        answer = requests.post(self.server.target, data=body, headers=headers, timeout=SECONDS)
         self.send_response(answer.status_code)
         self.end_headers()
         self.wfile.write(answer.content)
@@ -171,7 +172,7 @@ def test_the_table_is_redrawn_until_it_is_interrupted(
     with ThreadPoolExecutor() as pool:
         shown = pool.submit(on_terminal, chain, "watch.py", *options, until="open")
         schedule("one?", period=0)
-        code, said = shown.result(timeout=30)
+        code, said = shown.result(timeout=SECONDS)
     assert code == 130
     assert "Traceback" not in said
     assert "\x1b[?25h" in said[-30:], repr(said[-200:])
