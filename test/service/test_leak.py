@@ -5,7 +5,9 @@ import re
 import socket
 import subprocess
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -79,16 +81,26 @@ def ask(http: httpx.Client, port: int, count: int) -> set[int]:
             client.close()
 
 
-def _drain(process: "subprocess.Popen[str]") -> None:
-    assert process.stdout is not None
-    for _ in process.stdout:
-        pass
+@contextmanager
+def drained(process: "subprocess.Popen[str]") -> Iterator[None]:
+    """Reads the log inside the block, which ends the process: a full pipe would stop it."""
+
+    def drain() -> None:
+        assert process.stdout is not None
+        for _ in process.stdout:
+            pass
+
+    thread = threading.Thread(target=drain)
+    thread.start()
+    try:
+        yield
+    finally:
+        process.kill()
+        thread.join()
 
 
 def test_memory_is_flat(tgi: MockTGI) -> None:
-    with running(environment(tgi)) as service:
-        # Nobody else reads the log, and a full pipe would stop the service.
-        threading.Thread(target=_drain, args=(service.process,), daemon=True).start()
+    with running(environment(tgi)) as service, drained(service.process):
         service.wait_until_up()
         (worker,) = service.workers()
         statuses = ask(service.http, service.port, REQUESTS // 2)
