@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from test.support.mock_tgi import Behaviour, MockTGI
+from test.support.waiting import SECONDS
 from tgi_service import transport
 from tgi_service.call import Cancellation
 from tgi_service.errors import CallerGoneError, ConfigurationError, TgiUnavailableError
@@ -24,15 +25,17 @@ ANSWER = b'{"generated_text":"yes"}'
 
 
 @pytest.fixture
-def backend(tgi: MockTGI) -> TgiBackend:
+def backend(tgi: MockTGI, monkeypatch: pytest.MonkeyPatch) -> TgiBackend:
+    """Connections to it are kept however long a busy machine takes for the next request."""
+    monkeypatch.setattr(transport, "_IDLE", SECONDS)
     return connect(tgi.url)
 
 
-def connect(url: str, timeout: float = 10) -> TgiBackend:
+def connect(url: str, timeout: float = SECONDS) -> TgiBackend:
     return TgiBackend(url, transport_to(url, timeout))
 
 
-def transport_to(url: str, timeout: float = 10) -> Transport:
+def transport_to(url: str, timeout: float = SECONDS) -> Transport:
     return Transport(url, timeout=timeout, headers={}, cookies={}, max_answer_bytes=2**20)
 
 
@@ -98,7 +101,7 @@ def test_connection_that_the_server_closed_meanwhile_is_not_used() -> None:
         for _ in range(3):
             closed.clear()
             assert backend.generate("hello", {}, Cancellation()).text == "yes"
-            assert closed.wait(10)
+            assert closed.wait(SECONDS)
 
 
 def test_request_on_a_connection_used_before_can_be_broken_off(
