@@ -172,7 +172,7 @@ async def test_of_many_one_works(process: Processes) -> None:
         for each in many:
             await stack.enter_async_context(each.running())
         for _ in many[:-1]:
-            await until(lambda: any(each.work.running for each in many))
+            await until(lambda: any(each.turn.active for each in many))
             (working,) = [each for each in many if each.work.running]
             assert [each.turn.active for each in many].count(True) == 1
             assert working.turn.active
@@ -205,8 +205,8 @@ async def test_a_key_that_a_stranger_uses_is_left_alone(process: Processes) -> N
         assert only.turn.remark() is None  # that is trouble
         assert only.work.runs == 0
         only.lock.taken_by_a_stranger = False
-        await until(lambda: only.work.running)
-        assert only.turn.status == "ready"
+        # On a busy machine the lease may be over by then, and is taken anew.
+        await until(lambda: only.work.running and only.turn.status == "ready")
 
 
 async def test_a_defect_gives_the_turn_to_another(process: Processes) -> None:
