@@ -115,6 +115,14 @@ def reason(error: Exception, abi: Iterable[Mapping[str, Any]] = ()) -> str:
     return str(error.args[0]) if error.args else type(error).__name__
 
 
+def _reverting(call: Any, error: Exception, abi: Iterable[Mapping[str, Any]]) -> str:
+    text = reason(error, abi)
+    # Whoever lacks the function gives no reason; a creation has no address yet.
+    if text != "execution reverted" or not hasattr(call, "address"):
+        return text
+    return f"{text} without a reason; is {call.address} the contract that you mean?"
+
+
 def _is_error(entry: Any, selector: bytes) -> bool:
     return entry["type"] == "error" and function_abi_to_4byte_selector(entry) == selector
 
@@ -146,7 +154,7 @@ class Sender:
         except (ContractCustomError, ContractLogicError) as error:
             # Creations have an abi, calls a contract_abi.
             abi = call.contract_abi if hasattr(call, "contract_abi") else call.abi
-            raise ScriptError(f"{what} would revert: {reason(error, abi)}") from None
+            raise ScriptError(f"{what} would revert: {_reverting(call, error, abi)}") from None
         except (Web3Exception, RequestException, ValueError) as error:
             raise ScriptError(f"{what}: {self._explain(error)}") from None
 

@@ -35,7 +35,7 @@ _CONFIG = click.option(
     type=click.Path(dir_okay=False),
     help="Configuration file; default: INFERNET_CONFIG_PATH, else config.json.",
 )
-_INTERVAL = click.IntRange(1, 2**32 - 1)
+_SETTINGS = {"help_option_names": ["-h", "--help"]}
 _ROLE = click.option(
     "--role",
     type=click.Choice([str(role) for role in Role]),
@@ -44,7 +44,29 @@ _ROLE = click.option(
 )
 
 
-@click.group()
+class _Interval(click.IntRange):
+    """Without it a word would be called "not a valid integer range"."""
+
+    name = "interval"
+
+    def __init__(self) -> None:
+        super().__init__(1, 2**32 - 1)
+
+
+class _Subscription(click.ParamType):
+    name = "subscription"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not value.removeprefix("delegated-").isdecimal():
+            self.fail("must be an id, or delegated- and a number", param, ctx)
+        return value
+
+
+_INTERVAL = _Interval()
+_SUBSCRIPTION = _Subscription()
+
+
+@click.group(context_settings=_SETTINGS)
 @click.version_option(__version__, prog_name="infernet-node")
 def main() -> None:
     """Answers jobs from REST and from a chain with containers."""
@@ -127,14 +149,13 @@ def new_api_key(name: str) -> None:
 
 @main.command()
 @_CONFIG
-@click.argument("subscription")
+@click.argument("subscription", type=_SUBSCRIPTION)
 @click.argument("interval", type=_INTERVAL, required=False)
 def why(path: str | None, subscription: str, interval: int | None) -> None:
     """Says what became of a SUBSCRIPTION.
 
     It is an id, or delegated-<n> as the log calls it; with INTERVAL, of that one only.
     """
-    _require_subscription(subscription)
     try:
         click.echo(explain(_load(path, None).config, subscription, interval))
     except (StoreError, UnknownSubscriptionError) as error:
@@ -143,7 +164,7 @@ def why(path: str | None, subscription: str, interval: int | None) -> None:
 
 @main.command()
 @_CONFIG
-@click.argument("subscription")
+@click.argument("subscription", type=_SUBSCRIPTION)
 @click.argument("interval", type=_INTERVAL)
 def retry(path: str | None, subscription: str, interval: int) -> None:
     """Has the running node try an INTERVAL again.
@@ -155,7 +176,7 @@ def retry(path: str | None, subscription: str, interval: int) -> None:
 
 @main.command()
 @_CONFIG
-@click.argument("subscription")
+@click.argument("subscription", type=_SUBSCRIPTION)
 @click.argument("interval", type=_INTERVAL)
 def drop(path: str | None, subscription: str, interval: int) -> None:
     """Has the running node give up an INTERVAL.
@@ -166,7 +187,6 @@ def drop(path: str | None, subscription: str, interval: int) -> None:
 
 
 def _command(path: str | None, command: Command, subscription: str, interval: int) -> None:
-    _require_subscription(subscription)
     try:
         config = _load(path, None).config
         click.echo(asyncio.run(command_node(config.server, command, subscription, interval)))
@@ -205,11 +225,6 @@ async def _run_until_signal(config: Config, role: Role) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     await run_node(config, runtime=os.environ.get("RUNTIME"), stop=stop, role=role)
-
-
-def _require_subscription(text: str) -> None:
-    if not text.removeprefix("delegated-").isdecimal():
-        _fail("SUBSCRIPTION must be an id, or delegated- and a number")
 
 
 def _load(path: str | None, role: Role | None) -> LoadedConfig:

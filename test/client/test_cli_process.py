@@ -104,7 +104,7 @@ def test_on_a_terminal_there_is_a_table(node: ScriptedNode) -> None:
     assert ended.code == 0
     assert ESCAPE.sub("", ended.out) == (
         "Node 1.4.0\n"
-        "Chain: 0x70997970C51812dc3A010C7d01b50e0d17dc79C8\n"
+        "Chain: answered by 0x70997970C51812dc3A010C7d01b50e0d17dc79C8\n"
         "Running: 2 off-chain, 0 on-chain\n"
         "┏━━━━━━━━━━━┳━━━━━━━━━━┳━━━━━━━━━━━━━┳━━━━━━━━━━━━━┓\n"
         "┃ Container ┃ External ┃ Image       ┃ Description ┃\n"

@@ -100,9 +100,10 @@ def test_no_address(invoke: Run) -> None:
 
 
 def test_a_contract_that_is_no_consumer(invoke: Run, chain: Stack) -> None:
-    done = invoke("request.py", QUESTION, "--consumer", chain.contracts["Registry"].address)
+    registry = chain.contracts["Registry"].address
+    done = invoke("request.py", QUESTION, "--consumer", registry)
     assert done.returncode == 1
-    assert "calling chatWithLLM would revert" in done.error
+    assert f"without a reason; is {registry} the contract that you mean?" in done.error
 
 
 def test_out_of_funds(invoke: Run, chain: Stack) -> None:

@@ -15,7 +15,7 @@ _COLOURS = {"success": "green", "failed": "red", "running": "yellow"}
 
 def node_info(info: NodeInfo) -> Group:
     chain, pending = info["chain"], info["pending"]
-    address = chain["address"] if chain["enabled"] else "disabled"
+    account = f"answered by {chain['address']}" if chain["enabled"] else "disabled"
     table = Table("Container", "External", "Image", "Description")
     for container in info["containers"]:
         table.add_row(
@@ -26,7 +26,7 @@ def node_info(info: NodeInfo) -> Group:
         )
     return Group(
         Text(f"Node {info['version']}"),
-        Text(f"Chain: {address}"),
+        Text(f"Chain: {account}"),
         Text(f"Running: {pending['offchain']} off-chain, {pending['onchain']} on-chain"),
         table,
     )

@@ -113,15 +113,17 @@ async def test_the_command_needs_no_running_node(chain: Chain, node: Node, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("subscription", "expected"),
+    ("subscription", "expected", "exit_code"),
     [
-        ("77", "is not known"),
-        ("9" * 20, "is not known"),
-        ("delegated-" + "9" * 20, "is not known"),
-        ("seven", "must be an id"),
+        ("77", "is not known", 1),
+        ("9" * 20, "is not known", 1),
+        ("delegated-" + "9" * 20, "is not known", 1),
+        ("seven", "Invalid value for 'SUBSCRIPTION': must be an id", 2),
     ],
 )
-def test_the_command_says_what_is_wrong(tmp_path: Path, subscription: str, expected: str) -> None:
+def test_the_command_says_what_is_wrong(
+    tmp_path: Path, subscription: str, expected: str, exit_code: int
+) -> None:
     store = f"sqlite+aiosqlite:///{tmp_path / 'node.sqlite'}"
     asyncio.run(made(store))
     config = tmp_path / "config.json"
@@ -129,8 +131,14 @@ def test_the_command_says_what_is_wrong(tmp_path: Path, subscription: str, expec
 
     said = CliRunner().invoke(main, ["why", "--config", str(config), subscription])
 
-    assert said.exit_code == 1
+    assert said.exit_code == exit_code
     assert expected in said.output
+
+
+def test_an_interval_that_is_no_number_is_refused() -> None:
+    said = CliRunner().invoke(main, ["why", "7", "first"])
+    assert said.exit_code == 2
+    assert "Invalid value for '[INTERVAL]': 'first' is not a valid interval" in said.output
 
 
 async def made(store: str) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from infernet_node.config import Config
 from infernet_node.fleet.broker import Broker
 
-_FIX = "pip install 'infernet-tgi[fleet]', or leave fleet.broker out to use PostgreSQL"
+_FIX = "pip install '.[fleet]' in the repository, or leave fleet.broker out to use PostgreSQL"
 
 
 class BrokerMissingError(Exception):
