@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from aiodocker.containers import DockerContainer
 
+from infernet_node.containers.docker import DockerEngine
 from scripts.processes import free_port
 from test.support import python_image
 from test.support.mock_tgi import Behaviour, MockTGI
@@ -197,8 +198,8 @@ async def test_node_runs_the_image_as_its_configuration_says(
 
 async def _gateway(docker: aiodocker.Docker) -> str:
     """Returns the address of this machine in the network of containers."""
-    bridge = await (await docker.networks.get("bridge")).show()
-    gateway: str = bridge["IPAM"]["Config"][0]["Gateway"]
+    gateway = await DockerEngine(docker, None).bridge_gateway()
+    assert gateway is not None
     return gateway
 
 

@@ -12,7 +12,7 @@ from infernet_node.start_error import StartError
 from scripts.processes import free_port
 from test.node.managed import IMAGE, config, ready
 from test.support.container import ScriptedContainer
-from test.support.docker_engine import GATEWAY, FakeDockerEngine, PaperContainer
+from test.support.docker_engine import GATEWAY, SUBNET, FakeDockerEngine, PaperContainer
 from test.support.node import running_node
 from test.support.waiting import until
 
@@ -211,9 +211,22 @@ class TestStart:
             async with running_node(config(container), tmp_path):
                 pass
 
+    @pytest.mark.parametrize(
+        "bridge",
+        [
+            {"Subnet": SUBNET, "Gateway": GATEWAY},
+            # What Docker 20.10 and later say until they are started a second time.
+            {"Subnet": SUBNET},
+        ],
+    )
     async def test_from_within_docker_ports_open_on_the_hosts_address(
-        self, tmp_path: Path, engine: FakeDockerEngine, container: ScriptedContainer
+        self,
+        tmp_path: Path,
+        engine: FakeDockerEngine,
+        container: ScriptedContainer,
+        bridge: dict[str, str],
     ) -> None:
+        engine.bridge = bridge
         async with running_node(config(container), tmp_path, runtime="docker"):
             await engine.started.wait()
         (binding,) = engine.containers["one"].request["HostConfig"]["PortBindings"]["3000/tcp"]

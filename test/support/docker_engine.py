@@ -12,6 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
+SUBNET = "172.17.0.0/16"
 GATEWAY = "172.17.0.1"
 
 
@@ -49,6 +50,8 @@ class FakeDockerEngine:
     """What each container prints when it starts."""
     credentials: list[dict[str, str] | None] = field(default_factory=list)
     """Of each pull."""
+    bridge: dict[str, str] = field(default_factory=lambda: {"Subnet": SUBNET, "Gateway": GATEWAY})
+    """Addresses of the default network."""
 
     @property
     def url(self) -> str:
@@ -155,7 +158,7 @@ class FakeDockerEngine:
         return web.Response(status=204)
 
     async def _bridge(self, _request: web.Request) -> web.Response:
-        return web.json_response({"IPAM": {"Config": [{"Gateway": GATEWAY}]}})
+        return web.json_response({"IPAM": {"Config": [self.bridge]}})
 
 
 def _times_of(container: PaperContainer) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """The Docker Engine, as far as a node needs it."""
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
+from ipaddress import ip_network
 from typing import Any, Self
 
 import aiodocker
@@ -121,10 +122,18 @@ class DockerEngine:
                     return None
                 raise
         pools = shown.get("IPAM", {}).get("Config") or []
-        return next((pool["Gateway"] for pool in pools if pool.get("Gateway")), None)
+        return next((address for pool in pools if (address := _gateway_of(pool))), None)
 
     def _container(self, name: str) -> DockerContainer:
         return DockerContainer(self._docker, id=name)
+
+
+def _gateway_of(pool: Mapping[str, str]) -> str | None:
+    if gateway := pool.get("Gateway"):
+        return gateway
+    # An engine that has just made the network does not say, but takes the first address.
+    subnet = pool.get("Subnet")
+    return str(ip_network(subnet)[1]) if subnet else None
 
 
 @contextmanager
